@@ -1,0 +1,39 @@
+"""The default preset on points: modes, high-quality share and CPU seconds, ten seeds a set.
+
+    python benchmarks/points.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import tightrope
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seen", type=int, default=None)
+    arguments = parser.parse_args()
+    for data, bar in (("ring8", 0.90), ("grid25", 0.85)):
+        passed = 0
+        for seed in range(arguments.seeds):
+            options = tightrope.Options(runs=Path(tempfile.mkdtemp()), judge=0, threads=1)
+            start = time.process_time()
+            run = tightrope.train("swift", data, seed=seed, seen=arguments.seen or SEEN, options=options)
+            cpu = time.process_time() - start
+            values = {r["name"]: r["value"] for r in run.evaluate(10_000)}
+            modes, share = int(values["modes"]), values["high-quality share"]
+            good = modes == int(data[4:]) and share >= bar
+            passed += good
+            print(f"{data} seed {seed}: {modes} modes, {share:.1%} high quality, {cpu:.0f} CPU s {'' if good else '  <-- below the bar'}", flush=True)
+        print(f"{data}: {passed} of {arguments.seeds} seeds reach every mode and {bar:.0%}")
+
+
+SEEN = 640_000  # real samples of a run
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""Tightrope trains, steadies, judges and serves generative adversarial networks.
+
+    import tightrope
+    run = tightrope.train("swift", "fashion", minutes=10)
+    images = tightrope.load(run.path).sample(64)
+
+Importing the package imports neither torch nor any recipe.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tightrope.api import Options, Run, load, resume, train
+
+__all__ = ["Options", "Run", "load", "resume", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        import importlib
+
+        return vars(importlib.import_module("tightrope.api"))[name]
+    raise AttributeError(f"module 'tightrope' has no attribute {name!r}")

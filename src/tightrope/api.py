@@ -1,0 +1,372 @@
+"""What users call: train, resume, load. Here recipes, data, training, metrics and report meet; none of them knows another."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import tightrope
+from tightrope import data as data_room
+from tightrope import recipes
+from tightrope.core import seeds
+from tightrope.core.data import Dataset
+from tightrope.core.errors import InputError
+from tightrope.core.files import write_atomically, write_json
+from tightrope.core.hyper import values
+from tightrope.core.spec import DataSpec
+from tightrope.explore.generator import Generator, read
+from tightrope.training import checkpoint, machine, probe
+from tightrope.training.budget import Budget
+from tightrope.training.engine import PRECISIONS, Engine
+from tightrope.training.events import Events, Listener
+from tightrope.training.trainer import Plan, Trainer
+
+DEFAULT_MINUTES = 10.0
+TICKS = 60  # of a run, unless that would be more than TICK_SECONDS each
+TICK_SECONDS = 20.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run is done, apart from what is trained on what for how long.
+
+    Attributes:
+        runs: folder in which numbered run directories are made.
+        size: pixels of the side images are brought to; None lets the data decide.
+        device: "cpu", "cuda", "cuda:1" ...; None takes the accelerator where there is one.
+        precision: "fp32", "bf16", or "auto" for the one a short measurement finds faster.
+        threads: of the CPU; None leaves torch's choice.
+        tick: samples between two records; None makes about 60 a run, 20 seconds apart at most.
+        checkpoint_minutes: wall time between two checkpoints.
+        judge: number of samples the metrics at the end are computed on; 0 skips them.
+        listeners: called with every event.
+        command: as the user typed it, for the record.
+    """
+
+    runs: Path = Path("runs")
+    size: int | None = None
+    device: str | None = None
+    precision: str = "auto"
+    threads: int | None = None
+    tick: int | None = None
+    checkpoint_minutes: float = 2.0
+    judge: int = 10_000
+    listeners: tuple[Listener, ...] = ()
+    command: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("auto", *PRECISIONS):
+            raise InputError(f"--precision {self.precision}: choose auto, {', '.join(PRECISIONS)}.")
+        for flag, low in (("threads", 1), ("tick", 1)):
+            value = getattr(self, flag)
+            if value is not None and value < low:
+                raise InputError(f"--{flag} {value}: must be at least {low}.")
+        if self.judge != 0 and self.judge < 100:
+            raise InputError(f"--judge {self.judge}: the metrics need at least 100 samples, or 0 to skip them.")
+        if not self.checkpoint_minutes > 0:
+            raise InputError(f"--checkpoint-minutes {self.checkpoint_minutes}: must be above 0.")
+
+
+class Run:
+    """A run directory."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not (self.path / "run.json").is_file():
+            raise InputError(f"{path}: is not a run (it holds no run.json); `tightrope train` makes one under runs/.")
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """run.json."""
+        try:
+            loaded: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.path / 'run.json'}: is damaged ({error}).") from None
+        return loaded
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """metrics.jsonl."""
+        path = self.path / "metrics.jsonl"
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+    def dataset(self, progress: Callable[[int, int], None] | None = None) -> Dataset:
+        """The run's data, as training saw it; InputError when the files have changed since."""
+        known = self.record["data"]
+        loaded = data_room.load(**known["source"], progress=progress)
+        if loaded.fingerprint != known["fingerprint"]:
+            raise InputError(
+                f"{known['source']['data']}: the data has changed since {self.path} began (its fingerprint differs); "
+                "bring the old files back, or start a new run."
+            )
+        return loaded
+
+    def generator(self) -> Generator:
+        """The averaged generator."""
+        return load(self.path)
+
+    def report(self) -> Path:
+        """Write report.html and return its path."""
+        from tightrope import report
+
+        return report.build(self.path)
+
+    def evaluate(self, count: int = 10_000, dataset: Dataset | None = None) -> list[dict[str, Any]]:
+        """Judge the generator on `count` samples, append the records to metrics.jsonl and return them."""
+        from tightrope.metrics.judge import evaluate
+
+        generator, seen = self.generator(), int(self.generator().header["seen"])
+        z = generator.recipe.latents(count, seeds.generator(self.record["seed"], "judge"))
+        found = evaluate(lambda start, n: generator.decode(z[start : start + n]), dataset or self.dataset(), count=count)
+        records = [{"seen": seen, **record} for record in found]
+        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in [*self.metrics, *records])
+        write_atomically(self.path / "metrics.jsonl", lambda partial: _write(partial, text))
+        return records
+
+
+def train(
+    recipe: str = "swift",
+    data: str | Path = "fashion",
+    *,
+    preset: str | None = None,
+    run: str | Path | None = None,
+    seen: int | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    options: Options | None = None,
+    **fields: Any,
+) -> Run:
+    """Train a recipe on data and return the run.
+
+    Args:
+        recipe: a name of `tightrope recipes`, or the path of a recipe's file.
+        data: an embedded set ("fashion"), or the path of a folder, zip, .npz, .npy, IDX file or CSV.
+        preset: one of the recipe's; None chooses by the data.
+        run: the run's directory; None makes the next number under `options.runs`. Where it holds this very run
+            already, training goes on from its checkpoint.
+        seen, minutes: the budget, in real samples or in minutes of wall time; 10 minutes where neither is given.
+        seed: of everything random.
+        fields: the recipe's hyper-parameters.
+
+    Raises:
+        InputError: something given is wrong. RunStopped: a number became non-finite. Interrupted: a signal came.
+    """
+    started = time.perf_counter()
+    options = options or Options()
+    header = recipes.header(recipe)
+    header.resolve(preset, fields)  # bad fields are told before any data is read
+    budget = _budget(seen, minutes)
+    _set_threads(options.threads)
+    engine = Engine(options.device)
+    dataset = data_room.load(data, size=options.size)
+    spec = dataset.spec
+    if spec.modality not in header.modalities:
+        raise InputError(f"recipe {header.name} makes {' and '.join(header.modalities)}, {dataset.name} holds {spec.modality}.")
+    chosen = header.resolve(preset, fields, (f"{spec.modality}-{spec.size}", spec.modality))
+    built = recipes.find(recipe)(**chosen)
+    record = {
+        "tightrope": tightrope.__version__,
+        "recipe": _recipe_record(header, recipe, built, preset, fields),
+        "data": _data_record(dataset),
+        "budget": {"seen": budget.seen, "minutes": budget.minutes},
+        "seed": seed,
+    }
+    folder = _folder(run, options.runs, f"{header.name}-{dataset.name}", engine)
+    if (folder / "run.json").exists():
+        return _continue(Run(folder), record, options, started)
+    engine.precision, speeds = _precision(built, dataset, engine, options.precision)
+    record |= {
+        "command": list(options.command or sys.argv),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "precision": engine.precision,
+        "probe": speeds,
+        "threads": torch.get_num_threads(),
+        "processes": engine.processes,
+        "tick": options.tick or _tick(budget, speeds, built.batch),
+        "judge": options.judge,
+        "checkpoint_minutes": options.checkpoint_minutes,
+        "machine": machine.describe(engine.device),
+        "versions": machine.versions(),
+        "device": str(engine.device),
+    }
+    if engine.chief:
+        folder.mkdir(parents=True, exist_ok=True)
+    return _play(folder, record, built, dataset, engine, options, started, fresh=True)
+
+
+def resume(run: str | Path, *, options: Options | None = None) -> Run:
+    """Go on with a run from its newest checkpoint, as if nothing had happened; a finished run is returned as it is."""
+    started = time.perf_counter()
+    options = options or Options()
+    found = Run(run)
+    record = found.record
+    _set_threads(record["threads"])
+    engine = Engine(options.device or record["device"], record["precision"])
+    if engine.processes != record["processes"]:
+        raise InputError(
+            f"{run}: was trained by {record['processes']} processes and this is {engine.processes}; "
+            "resume it with as many (torchrun --nproc-per-node)."
+        )
+    dataset = found.dataset()
+    built = recipes.find(record["recipe"]["file"])(**record["recipe"]["fields"])
+    return _play(found.path, record, built, dataset, engine, options, started, fresh=False)
+
+
+def load(path: str | Path) -> Generator:
+    """Open a trained generator: a run directory or a generator.safetensors."""
+    file = Path(path)
+    if file.is_dir():
+        Run(file)
+        file = file / "generator.safetensors"
+    header, tensors = read(file)
+    cls = recipes.find(header["recipe"])
+    fields, spec = json.loads(header["fields"]), DataSpec.from_json(json.loads(header["spec"]))
+    try:
+        return Generator(cls(**fields), spec, tensors, header)
+    except (RuntimeError, TypeError, KeyError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"{file}: does not fit this version's recipe {header['recipe']!r} ({first}).") from error
+
+
+def _play(
+    folder: Path, record: dict[str, Any], built: Any, dataset: Dataset, engine: Engine, options: Options,
+    started: float, *, fresh: bool,
+) -> Run:  # fmt: skip
+    """Train from the start or from the newest checkpoint, then judge and report."""
+    facts = _facts(record)
+    plan = Plan(
+        folder=folder, tick=record["tick"], seed=record["seed"], facts=facts,
+        checkpoint_minutes=record["checkpoint_minutes"],
+    )  # fmt: skip
+    events = Events(folder / "events.jsonl" if engine.chief else None, options.listeners if engine.chief else ())
+    try:
+        trainer = Trainer(built, dataset, engine, Budget(**record["budget"]), plan, events, started)
+        record["parameters"] = trainer.game.parameters()
+        if fresh and engine.chief:
+            write_json(folder / "run.json", record)
+        has_checkpoint = bool(checkpoint.found(trainer.checkpoints))
+        if not fresh and has_checkpoint:
+            for sentence in trainer.resume():
+                events.write("warning", message=sentence)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        events.write("start" if fresh else "resume", seen=trainer.game.seen, time=now, path=str(folder), record=_brief(record))
+        if not trainer.budget.done(trainer.game.seen):
+            trainer.train()
+        finished = Run(folder)
+        if engine.chief:
+            if record["judge"] and not finished.metrics:
+                events.write("judging", count=record["judge"])
+                for metric in finished.evaluate(record["judge"], dataset):
+                    events.write("metric", **metric)
+            events.write("report", path=str(finished.report()))
+        engine.barrier()
+        return finished
+    finally:
+        events.close()
+
+
+def _continue(found: Run, record: dict[str, Any], options: Options, started: float) -> Run:
+    """The same command again: go on, unless it is not the same command."""
+    known = found.record
+    for key, what in (("recipe", "recipe"), ("data", "data"), ("budget", "budget"), ("seed", "seed")):
+        ours, theirs = record[key], known[key]
+        if key == "data":
+            ours, theirs = ours["fingerprint"], theirs["fingerprint"]
+        if key == "recipe":
+            ours, theirs = (ours["name"], ours["fields"]), (theirs["name"], theirs["fields"])
+        if ours != theirs:
+            raise InputError(f"{found.path}: already holds a run with another {what}; choose another --run, or resume that one.")
+    return resume(found.path, options=options)
+
+
+def _recipe_record(header: recipes.Header, file: str, built: Any, preset: str | None, fields: dict[str, Any]) -> dict[str, Any]:
+    declared = {name: dataclasses.asdict(field) for name, field in header.fields.items()}
+    own_file = str(Path(file).resolve()) if file.endswith(".py") else file
+    return {
+        "name": header.name, "file": own_file, "title": header.sentence, "paper": header.paper, "preset": preset,
+        "fields": values(built), "overrides": fields, "declared": declared,
+    }  # fmt: skip
+
+
+def _data_record(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name, "source": dataset.source, "fingerprint": dataset.fingerprint,
+        "licence": dataset.licence, "count": len(dataset), "spec": dataset.spec.to_json(),
+    }  # fmt: skip
+
+
+def _facts(record: dict[str, Any]) -> dict[str, str]:
+    """The header of the generator's file."""
+    recipe, data = record["recipe"], record["data"]
+    return {
+        "tightrope": record["tightrope"], "recipe": recipe["file"], "fields": json.dumps(recipe["fields"]),
+        "spec": json.dumps(data["spec"]), "data": data["name"], "data_fingerprint": data["fingerprint"],
+        "data_licence": data["licence"] or "not stated", "seed": str(record["seed"]),
+    }  # fmt: skip
+
+
+def _brief(record: dict[str, Any]) -> dict[str, Any]:
+    keys = ("precision", "probe", "threads", "processes", "budget", "parameters", "tick")
+    return {**{key: record[key] for key in keys}, "recipe": record["recipe"]["name"], "data": record["data"]["name"]}
+
+
+def _budget(seen: int | None, minutes: float | None) -> Budget:
+    if seen is not None and minutes is not None:
+        raise InputError("--seen and --minutes are both given: a run has one budget, choose one.")
+    if seen is not None and seen < 1:
+        raise InputError(f"--seen {seen}: must be at least 1.")
+    if minutes is not None and not 0 < minutes < 1e7:
+        raise InputError(f"--minutes {minutes}: must be above 0.")
+    return Budget(seen=seen) if seen is not None else Budget(minutes=minutes or DEFAULT_MINUTES)
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads is not None and threads != torch.get_num_threads():
+        torch.set_num_threads(threads)
+
+
+def _precision(built: Any, dataset: Dataset, engine: Engine, wish: str) -> tuple[str, dict[str, float]]:
+    """The precision asked for, or the faster one; and the measured samples a second of each."""
+    speeds = probe.measure(built, dataset, engine)
+    fast = 1.0 if probe.choose(speeds) == "bf16" and not dataset.modality.exact else 0.0
+    (fast,) = engine.agree([fast])
+    return (wish if wish != "auto" else "bf16" if fast else "fp32"), speeds
+
+
+def _tick(budget: Budget, speeds: dict[str, float], batch: int) -> int:
+    """Samples between two ticks, from the probe's speed."""
+    speed = max(speeds.values())
+    length = budget.seen / TICKS if budget.seen is not None else speed * (budget.minutes or 0) * 60 / TICKS
+    return max(batch, int(min(length, speed * TICK_SECONDS)) // batch * batch)
+
+
+def _folder(run: str | Path | None, runs: Path, label: str, engine: Engine) -> Path:
+    """The run's directory: the one named, or the next number. Every process gets the same."""
+    if run is not None:
+        folder = Path(run)
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"--run {run}: is a file; name a directory.")
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / "run.json").exists():
+            raise InputError(f"--run {run}: holds other files and no run; name a new or empty directory.")
+        return folder
+    numbers = [int(p.name[:5]) for p in runs.glob("[0-9][0-9][0-9][0-9][0-9]-*")] if runs.is_dir() else []
+    (number,) = engine.agree([float(max(numbers, default=-1) + 1)])
+    return runs / f"{int(number):05d}-{label}"
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def is_chief() -> bool:
+    """True in the one process that speaks to the user."""
+    return os.environ.get("RANK", "0") == "0"

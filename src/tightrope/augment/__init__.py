@@ -1,0 +1,1 @@
+"""Differentiable augmentation, shown to D on reals and fakes alike."""

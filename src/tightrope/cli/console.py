@@ -1,0 +1,83 @@
+"""The console's view of a run: one live line on a terminal, a line a tick elsewhere."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as "1:02:03" or "4:05"; "?" when unknown."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class JsonLines:
+    """Prints every event as one line of JSON."""
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if event["event"] != "pulse":
+            print(json.dumps({k: v for k, v in event.items() if k != "record"}, default=str), flush=True)
+
+
+class Progress:
+    """A live line: seen, samples a second, time left, each player's terms."""
+
+    def __init__(self) -> None:
+        self.console = Console(file=sys.stderr, highlight=False)
+        self.live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
+        self._terms = ""
+
+    def __enter__(self) -> Progress:
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live:
+            self.live.stop()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        kind = event["event"]
+        if kind in ("start", "resume"):
+            self._say(self._opening(event))
+        elif kind == "tick":
+            self._terms = "  ".join(f"{name} {value:.3f}" for name, value in event["terms"].items())
+            if not self.live:
+                self._say(self._line(event))
+        elif kind == "pulse" and self.live:
+            self.live.update(Text(self._line(event), overflow="ellipsis", no_wrap=True), refresh=True)
+        elif kind == "judging":
+            self._say(f"judging {event['count']:,} samples ...")
+        elif kind == "warning":
+            self._say(f"warning: {event['message']}")
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    def _line(self, event: dict[str, Any]) -> str:
+        return (
+            f"{event['seen']:>12,} seen  {event['speed']:>7,.0f}/s  {duration(event['seconds'])} gone  "
+            f"{duration(event['left'])} left  {self._terms}"
+        )
+
+    def _opening(self, event: dict[str, Any]) -> str:
+        record = event["record"]
+        budget = record["budget"]
+        length = f"{budget['seen']:,} samples" if budget["seen"] else f"{budget['minutes']:g} minutes"
+        players = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in record["parameters"].items())
+        probe = ", ".join(f"{name} {speed:,.0f}/s" for name, speed in record["probe"].items())
+        verb = f"resuming at {event['seen']:,} seen" if event["event"] == "resume" else "training"
+        return (
+            f"{verb}: {record['recipe']} on {record['data']} for {length}, in {event['path']}\n"
+            f"  weights {players}; {record['precision']} (measured: {probe}); {record['threads']} threads"
+            + (f", {record['processes']} processes" if record["processes"] > 1 else "")
+        )

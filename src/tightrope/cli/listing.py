@@ -1,0 +1,47 @@
+"""`tightrope recipes` and `tightrope show`: read from the recipes' source text, without torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import textwrap
+from argparse import Namespace
+
+from tightrope import recipes as room
+
+
+def recipes(arguments: Namespace) -> None:
+    """List every recipe: name, first sentence, paper."""
+    headers = room.catalogue()
+    if arguments.json:
+        print(json.dumps([{"name": h.name, "sentence": h.sentence, "paper": h.paper} for h in headers], indent=2))
+        return
+    for header in headers:
+        print(_wrapped(header.name, header.sentence))
+        print(_wrapped("", header.paper), end="\n\n")
+
+
+def show(arguments: Namespace) -> None:
+    """One recipe: what it is, its fields, its presets."""
+    header = room.header(arguments.recipe)
+    if arguments.json:
+        fields = {name: dataclasses.asdict(field) for name, field in header.fields.items()}
+        print(json.dumps({"name": header.name, "sentence": header.sentence, "paper": header.paper,
+                          "modalities": header.modalities, "fields": fields, "presets": header.presets}, indent=2))  # fmt: skip
+        return
+    print(_wrapped(header.name, header.sentence))
+    print(_wrapped("paper", header.paper))
+    print(_wrapped("makes", ", ".join(header.modalities)), end="\n\n")
+    width = max(len(field.flag) for field in header.fields.values()) + 4
+    for field in header.fields.values():
+        bounds = " | ".join(field.choices) if field.choices else f"{field.low:g} to {field.high:g}"
+        paper = f"; paper: {field.paper}" if field.paper is not None else ""
+        print(f"  {'--' + field.flag:<{width}}{field.default!s:<16}{field.doc} ({bounds}{paper})")
+    print()
+    for name, values in header.presets.items():
+        print(_wrapped(f"preset {name}", ", ".join(f"{k} {v}" for k, v in values.items())))
+
+
+def _wrapped(label: str, text: str) -> str:
+    indent = " " * 12
+    return textwrap.fill(text, 110, initial_indent=f"{label:<12}", subsequent_indent=indent)

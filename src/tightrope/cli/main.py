@@ -1,0 +1,206 @@
+"""The program `tightrope`: one verb a thing a user wants done."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tightrope import __version__
+from tightrope.cli.parsing import Parser, field_flags, nearest
+from tightrope.core.errors import InputError, TightropeError
+
+ABOUT = f"""Tightrope {__version__}: train, steady, judge and serve generative adversarial networks.
+
+  tightrope train                          the default recipe on embedded data, 10 minutes
+  tightrope train swift ./photos --minutes 60
+  tightrope resume RUN                     go on with a run
+  tightrope sample RUN --seeds 0-63 --out DIR --grid
+  tightrope evaluate RUN                   judge a run's generator again
+  tightrope report RUN                     write report.html
+  tightrope recipes                        the systems, and the papers they come from
+  tightrope show RECIPE                    one recipe's fields, bounds and presets
+  tightrope data [NAME|PATH]               what training would see
+
+Every verb takes --help and --json. Exit codes: 0 done, 2 wrong input, 3 the run could not go on, 130 interrupted."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in words
+    try:
+        if not words or words[0] in ("-h", "--help", "help"):
+            print(ABOUT)
+        elif words[0] in ("-V", "--version"):
+            print(f"tightrope {__version__}")
+        else:
+            _run(words)
+        return 0
+    except TightropeError as error:
+        return _fail(str(error), error.exit_code, as_json)
+    except KeyboardInterrupt:
+        return _fail("interrupted.", 130, as_json)
+    except BrokenPipeError:  # the reader of a pipe left; nothing is wrong with the run
+        sys.stderr.close()
+        return 0
+
+
+def _fail(message: str, code: int, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"error": message, "exit_code": code}), flush=True)
+    print(f"tightrope: {message}", file=sys.stderr)
+    return code
+
+
+def _run(words: list[str]) -> None:
+    verb = words[0]
+    if verb not in VERBS:
+        raise nearest(verb, list(VERBS), "the command")
+    parser, action = Parser(prog=f"tightrope {verb}"), VERBS[verb][1]
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    VERBS[verb][0](parser)
+    arguments, rest = parser.parse_known_args(words[1:])
+    if rest and verb != "train":
+        flags = [flag for item in parser._actions for flag in item.option_strings]
+        raise nearest(rest[0], flags, f"tightrope {verb}: the argument")
+    arguments.rest = rest
+    arguments.own_flags = [flag for item in parser._actions for flag in item.option_strings]
+    action(arguments)
+
+
+def _train_arguments(parser: Parser) -> None:
+    parser.description = "Train a recipe on data. Without a budget a run takes 10 minutes."
+    parser.epilog = """A recipe's fields are flags too (tightrope show RECIPE lists them).
+
+examples:
+  tightrope train                                swift on fashion
+  tightrope train swift ./photos --size 64 --minutes 60
+  tightrope train dcgan fashion --seen 200000 --lr 1e-4
+  torchrun --nproc-per-node 2 -m tightrope train r3gan ./photos"""
+    add = parser.add_argument
+    add("recipe", nargs="?", metavar="RECIPE", help="a name of `tightrope recipes` or a recipe's file (default: swift)")
+    add("data", nargs="?", metavar="DATA", help="an embedded set or a path, see `tightrope data` (default: fashion)")
+    add("--preset", metavar="P", help="one of the recipe's presets; the data chooses by default")
+    add("--run", metavar="DIR", help="the run's directory (default: the next number under --runs)")
+    add("--runs", metavar="DIR", type=Path, default=Path("runs"), help="where numbered runs are made (default: runs)")
+    add("--seen", metavar="N", type=int, help="train until D has seen N real samples")
+    add("--minutes", metavar="M", type=float, help="train for M minutes of wall time (default: 10)")
+    add("--seed", metavar="S", type=int, default=0, help="of everything random (default: 0)")
+    add("--size", metavar="PX", type=int, help="bring images to PX x PX")
+    add("--device", metavar="D", help="cpu, cuda, cuda:1 ... (default: the accelerator where there is one)")
+    add("--precision", metavar="P", default="auto", help="fp32, bf16 or auto, the faster by a short measurement (default)")
+    add("--threads", metavar="N", type=int, help="CPU threads (default: torch's choice)")
+    add("--tick", metavar="N", type=int, help="samples between two records and previews")
+    add("--checkpoint-minutes", metavar="M", type=float, default=2.0, help="between two checkpoints (default: 2)")
+    add("--judge", metavar="N", type=int, default=10_000, help="samples for the metrics at the end; 0 skips them")
+
+
+def _train(arguments: Namespace) -> None:
+    from tightrope import recipes
+
+    recipe, data = arguments.recipe or "swift", arguments.data
+    no_recipe = recipe not in recipes.names() and not recipe.endswith(".py")
+    if data is None and no_recipe and _is_data(recipe):
+        recipe, data = "swift", recipe
+    header = recipes.header(recipe)
+    fields = field_flags(arguments.rest, header.fields, arguments.own_flags, header.name)
+    header.resolve(arguments.preset, fields)
+    if arguments.seen is not None and arguments.minutes is not None:
+        raise InputError("--seen and --minutes are both given: a run has one budget, choose one.")
+    from tightrope.cli import verbs
+
+    verbs.train(arguments, recipe, data or "fashion", fields)
+
+
+def _is_data(word: str) -> bool:
+    from tightrope import data
+
+    return word in data.names() or Path(word).exists()
+
+
+def _resume_arguments(parser: Parser) -> None:
+    parser.description = "Go on with a run from its newest checkpoint, to the bit as if it had never stopped."
+    parser.add_argument("run", metavar="RUN", help="a run directory")
+
+
+def _sample_arguments(parser: Parser) -> None:
+    parser.description = "Draw samples from a trained generator. The same seed gives the same sample."
+    parser.epilog = "example:\n  tightrope sample runs/00000-swift-fashion --seeds 0-63 --out faces --grid --gif"
+    add = parser.add_argument
+    add("run", metavar="RUN", help="a run directory or a generator.safetensors")
+    add("--seeds", metavar="S", default="0-63", help="like 0-63 or 1,5,10-12 (default: 0-63)")
+    add("--out", metavar="DIR", required=True, help="where the files go")
+    add("--grid", action="store_true", help="also one picture of all samples, grid.png")
+    add("--npz", action="store_true", help="also all samples as an array, samples.npz")
+    add("--gif", action="store_true", help="also interpolation.gif, through the first 8 seeds and back")
+
+
+def _evaluate_arguments(parser: Parser) -> None:
+    parser.description = "Judge a run's generator and append the numbers to its metrics.jsonl."
+    parser.add_argument("run", metavar="RUN", help="a run directory")
+    parser.add_argument("--count", metavar="N", type=int, default=10_000, help="samples to draw (default: 10000)")
+
+
+def _report_arguments(parser: Parser) -> None:
+    parser.description = "Write report.html, one file that opens from disk without a network."
+    parser.add_argument("run", metavar="RUN", help="a run directory")
+
+
+def _recipes_arguments(parser: Parser) -> None:
+    parser.description = "List the recipes with their papers."
+
+
+def _show_arguments(parser: Parser) -> None:
+    parser.description = "Show a recipe's fields: default, bounds, the paper's value, and the presets."
+    parser.add_argument("recipe", metavar="RECIPE", help="a name of `tightrope recipes` or a recipe's file")
+
+
+def _data_arguments(parser: Parser) -> None:
+    parser.description = "Show what training would see: counts, sizes, classes, rejected files, licence, a grid."
+    parser.add_argument("data", nargs="?", metavar="NAME|PATH", help="an embedded set or a path; lists the sets if left out")
+    parser.add_argument("--size", metavar="PX", type=int, help="bring images to PX x PX")
+    parser.add_argument("--grid", metavar="FILE.png", type=Path, help="write a grid of 64 real samples")
+
+
+def _later(name: str) -> Callable[[Namespace], None]:
+    """A verb whose code (and torch, if it needs it) is imported when it runs."""
+
+    def run(arguments: Namespace) -> None:
+        from tightrope.cli import verbs
+
+        action: Any = vars(verbs)[name]
+        action(arguments)
+
+    return run
+
+
+def _recipes(arguments: Namespace) -> None:
+    from tightrope.cli import listing
+
+    listing.recipes(arguments)
+
+
+def _show(arguments: Namespace) -> None:
+    from tightrope.cli import listing
+
+    listing.show(arguments)
+
+
+VERBS: dict[str, tuple[Callable[[Parser], None], Callable[[Namespace], None]]] = {
+    "train": (_train_arguments, _train),
+    "resume": (_resume_arguments, _later("resume")),
+    "sample": (_sample_arguments, _later("sample")),
+    "evaluate": (_evaluate_arguments, _later("evaluate")),
+    "report": (_report_arguments, _later("report")),
+    "recipes": (_recipes_arguments, _recipes),
+    "show": (_show_arguments, _show),
+    "data": (_data_arguments, _later("data")),
+}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,63 @@
+"""What the loop, the judge and the report need of data: a Dataset of samples, and a Modality that shows and saves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor
+
+from tightrope.core.spec import DataSpec
+
+
+class Modality(Protocol):
+    """A kind of data: how samples become pictures for people and files for programs.
+
+    `exact` is True where values need more than bf16's 8 bits of mantissa (coordinates do, pixels do not).
+    """
+
+    name: str
+    exact: bool
+
+    def grid(self, samples: Float[Tensor, "n *x"], columns: int | None = None) -> UInt8[np.ndarray, "H W 3"]:
+        """One picture that shows all samples: a grid of images, a scatter plot of points."""
+        ...
+
+    def to_array(self, samples: Float[Tensor, "n *x"]) -> np.ndarray:
+        """Samples as users store them: uint8 (n, H, W, C) for images, float32 (n, dim) for points."""
+        ...
+
+    def save(self, samples: Float[Tensor, "n *x"], names: list[str], folder: Path) -> list[Path]:
+        """Write one file a sample (PNG for images, one CSV for points); returns the paths."""
+        ...
+
+
+class Dataset(Protocol):
+    """Real samples, read by index from memory or a memory map, never decoded twice.
+
+    Attributes:
+        name: what the user called it ("fashion", a folder's name).
+        spec: shapes and classes.
+        fingerprint: sha256 of the content as training sees it.
+        licence: as stated by the source, or None.
+        source: what to pass to `tightrope.data.load` to get it again: {"data": ..., plus options}.
+    """
+
+    name: str
+    spec: DataSpec
+    fingerprint: str
+    licence: str | None
+    source: dict[str, Any]
+    modality: Modality
+
+    def __len__(self) -> int: ...
+
+    def batch(self, index: Int64[Tensor, " n"]) -> Float[Tensor, "n *x"]:
+        """Samples at `index` in the networks' range ([-1, 1] for images; standardised for points), fp32."""
+        ...
+
+    def labels(self, index: Int64[Tensor, " n"]) -> Int64[Tensor, " n"] | None:
+        """Class labels at `index`, or None when the data has none."""
+        ...

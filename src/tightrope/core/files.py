@@ -1,0 +1,66 @@
+"""Files that are whole or not there: atomic writes, and a check of the disk before anything large is written."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tightrope.core.errors import InputError
+
+PARTIAL = ".partial"  # suffix of a file that is being written; such files are never read
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Call `write` on a temporary neighbour of `path`, flush it to the disk, then rename it into place.
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written; `path` keeps its old content.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(partial)
+        with open(partial, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(f"{path}: the disk is full; free some space and run the same command again.") from error
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another place.") from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text atomically."""
+    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))  # type: ignore[arg-type]
+
+
+def write_json(path: Path, record: Any) -> None:
+    """Write a JSON document atomically, indented for people."""
+    write_text(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+
+def require_space(folder: Path, needed: int, what: str) -> None:
+    """Raise InputError when `folder`'s disk has fewer than `needed` bytes free (plus 5 % and 16 MB of slack)."""
+    free = shutil.disk_usage(folder).free
+    if free < needed * 1.05 + 16e6:
+        raise InputError(
+            f"{folder}: {what} needs {needed / 1e6:.0f} MB and the disk has {free / 1e6:.0f} MB free; "
+            "free some space and run the same command again."
+        )
+
+
+def remove_partials(folder: Path) -> None:
+    """Delete what an earlier, killed process left half-written."""
+    for leftover in folder.glob(f"*{PARTIAL}"):
+        leftover.unlink(missing_ok=True)

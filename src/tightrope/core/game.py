@@ -1,0 +1,146 @@
+"""The game: what a recipe says and the loop plays. Axis: N batch, Z latent."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from tightrope.core.spec import DataSpec
+
+Networks = Mapping[str, nn.Module]  # player's name -> its network
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """What one move of a phase is given.
+
+    Attributes:
+        real: fresh real samples, (N, *shape).
+        z: fresh latents, (N, Z).
+        labels: classes of `real`, (N,), or None.
+        round: number of rounds played before this one (for what happens every k-th round).
+    """
+
+    real: Tensor
+    z: Tensor
+    labels: Tensor | None
+    round: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Knobs:
+    """Numbers that may change in mid-run. A recipe's `schedule` sets them; the guardian may turn them.
+
+    Attributes:
+        lr: factor of every player's learning rate.
+        beta2: Adam's second decay rate where it is scheduled; None keeps the optimizer's own.
+        penalty: factor of every gradient penalty.
+        augment: probability of augmentation, 0 to 1.
+        ema: half-life of the weight average, in seen samples; 0 copies the weights.
+    """
+
+    lr: float = 1.0
+    beta2: float | None = None
+    penalty: float = 1.0
+    augment: float = 0.0
+    ema: float = 0.0
+
+
+class Terms(dict[str, Tensor]):
+    """The named scalars of one loss; their sum is minimised and their names are the curves.
+
+        Terms(adversarial=..., r1=...).watch(real=logits, fake=logits)
+    """
+
+    def __init__(self, **terms: Tensor) -> None:
+        super().__init__(terms)
+        self.signals: dict[str, Tensor] = {}
+
+    def watch(self, **signals: Tensor) -> Terms:
+        """Hand out detached tensors to be watched; returns self."""
+        self.signals.update({name: value.detach() for name, value in signals.items()})
+        return self
+
+    @property
+    def total(self) -> Tensor:
+        """The scalar that is minimised."""
+        return torch.stack([term.float() for term in self.values()]).sum()
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """One player's move.
+
+    Attributes:
+        name: prefix of the curves ("D", "G").
+        moves: players whose networks learn in this phase; all others are frozen.
+        terms: (networks, batch, knobs) -> Terms.
+        repeat: how often it is played a round (n_critic), each on a fresh batch.
+        every: played in every `every`-th round only.
+        clock: its real samples advance `seen`; True for the phases in which D learns from real data.
+    """
+
+    name: str
+    moves: tuple[str, ...]
+    terms: Callable[[Networks, Batch, Knobs], Terms]
+    repeat: int = 1
+    every: int = 1
+    clock: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Adam:
+    """Adam's constants for one player (Kingma & Ba 2015)."""
+
+    lr: float
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+
+
+class Recipe(Protocol):
+    """One published GAN system; see `tightrope.recipes` for how one is written.
+
+    Class attributes:
+        MODALITIES: kinds of data it makes.
+        AVERAGED: players whose weight average is kept and used for samples.
+        PRESETS: name -> fields; "toy" is tiny and quick, one named after a modality ("points") or a modality
+            and size ("images-64") is chosen for such data by itself.
+    """
+
+    MODALITIES: ClassVar[tuple[str, ...]]
+    AVERAGED: ClassVar[tuple[str, ...]]
+    PRESETS: ClassVar[dict[str, dict[str, Any]]]
+
+    @property
+    def batch(self) -> int:
+        """Samples of a batch, over all processes."""
+        ...
+
+    def networks(self, spec: DataSpec) -> dict[str, nn.Module]:
+        """Build every player, initialised from torch's global generator."""
+        ...
+
+    def optimizers(self) -> dict[str, Adam]:
+        """One optimizer's constants a player."""
+        ...
+
+    def phases(self) -> tuple[Phase, ...]:
+        """The moves of a round, in order."""
+        ...
+
+    def schedule(self, seen: int, progress: float) -> Knobs:
+        """The knobs at `seen` samples, `progress` (0 to 1) of the way through the run."""
+        ...
+
+    def latents(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw n latents, (N, Z), from a CPU generator."""
+        ...
+
+    def sample(self, nets: Networks, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Samples for latents, in the networks' range."""
+        ...

@@ -1,0 +1,42 @@
+"""DataSpec: what a recipe needs to know of the data to build its networks. No torch, no pixels."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataSpec:
+    """The shape of a data set.
+
+    Attributes:
+        modality: "images" or "points" (more come with their file in `tightrope.data`).
+        shape: of one sample as the networks see it: (C, H, W) for images, (dim,) for points.
+        classes: names of the classes, in label order; empty when the data has no labels.
+        count: number of training samples.
+        scale: factor that brings real data to unit size (points: standard deviation; images: 1).
+    """
+
+    modality: str
+    shape: tuple[int, ...]
+    classes: tuple[str, ...] = ()
+    count: int = 0
+    scale: float = 1.0
+
+    @property
+    def channels(self) -> int:
+        """C of an image; the dimension of a point."""
+        return self.shape[0]
+
+    @property
+    def size(self) -> int:
+        """Side of the square image in pixels; the dimension of a point."""
+        return self.shape[-1]
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> DataSpec:
+        return cls(**{**record, "shape": tuple(record["shape"]), "classes": tuple(record["classes"])})

@@ -1,0 +1,1 @@
+"""Exploring a trained generator: samples for seeds, interpolations, pictures of them."""

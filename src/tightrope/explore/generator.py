@@ -1,0 +1,95 @@
+"""Generator: a trained network that draws samples, the same for the same seed. Axis: N samples, Z latent.
+
+Opens `generator.safetensors`, which holds tensors and text only: nothing in it can run code.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from tightrope.core import seeds as seeding
+from tightrope.core.errors import InputError
+from tightrope.core.game import Recipe
+from tightrope.core.spec import DataSpec
+
+FORMAT = "tightrope-generator-1"
+BATCH = 256
+
+
+def read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The header and the tensors of a generator's file.
+
+    Raises:
+        InputError: no such file, or not one of Tightrope's.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; a run writes generator.safetensors at its first checkpoint.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("format") != FORMAT:
+                raise InputError(f"{path}: is not a generator written by Tightrope (its header names no such format).")
+            return header, {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: cannot be read as safetensors ({error}).") from error
+
+
+class Generator:
+    """Samples from a recipe's averaged weights.
+
+    Attributes:
+        recipe: the recipe that was trained.
+        spec: shape and classes of what it makes.
+        header: what the file says of itself (data, licence, seen ...).
+    """
+
+    def __init__(self, recipe: Recipe, spec: DataSpec, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+        self.recipe, self.spec, self.header = recipe, spec, header
+        built = recipe.networks(spec)
+        self.nets: dict[str, nn.Module] = {}
+        for player in recipe.AVERAGED:
+            prefix = f"{player}/"
+            state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            built[player].load_state_dict(state)
+            self.nets[player] = built[player].eval().requires_grad_(False)
+
+    def latents(self, seeds: list[int]) -> Float[Tensor, "n z"]:
+        """One latent a seed: seed 7 is the same latent in every call, whatever stands beside it."""
+        return torch.cat([self.recipe.latents(1, seeding.generator(seed, "sample")) for seed in seeds])
+
+    @torch.no_grad()
+    def decode(self, z: Float[Tensor, "n z"]) -> Float[Tensor, "n *x"]:
+        """Samples for latents, in the networks' range, fp32 on the CPU."""
+        return torch.cat([self.recipe.sample(self.nets, part).float().cpu() for part in z.split(BATCH)])
+
+    def sample(self, n: int | None = None, *, seeds: list[int] | None = None) -> Float[Tensor, "n *x"]:
+        """Draw samples for `seeds`, or for seeds 0 to n - 1."""
+        chosen = list(range(n or 1)) if seeds is None else seeds
+        return self.decode(self.latents(chosen))
+
+    def interpolate(self, seeds: list[int], steps: int = 12) -> Float[Tensor, "n *x"]:
+        """Samples along great arcs from each seed's latent to the next and back to the first, `steps` an arc."""
+        ends = self.latents([*seeds, seeds[0]])
+        arcs = [_slerp(a, b, steps) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return self.decode(torch.cat(arcs))
+
+    def facts(self) -> dict[str, Any]:
+        """The header with its JSON values read."""
+        return {k: json.loads(v) if k in ("fields", "spec") else v for k, v in self.header.items()}
+
+
+def _slerp(a: Float[Tensor, " z"], b: Float[Tensor, " z"], steps: int) -> Float[Tensor, "s z"]:
+    """Spherical interpolation (White 2016, section 2.1), without the end point."""
+    cosine = torch.nn.functional.cosine_similarity(a, b, dim=0).clamp(-1, 1)
+    angle = torch.arccos(cosine)
+    t = torch.linspace(0, 1, steps + 1)[:-1, None]
+    if angle.sin().abs() < 1e-4:
+        return a + t * (b - a)
+    return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)

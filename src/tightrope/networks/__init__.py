@@ -1,0 +1,1 @@
+"""Networks, one file a family, from torch and `tightrope.core` alone."""

@@ -1,0 +1,153 @@
+"""The systems, one file each; the file's name is the recipe's name. Importing this package imports none of them.
+
+`catalogue()` reads every file's header, fields and presets from its source text, without running it and without torch:
+from it come the command-line flags, `tightrope recipes`, and the answers to mistyped names. `find(name)` imports one.
+A recipe of your own is used by its path: `tightrope train ./my_gan.py fashion`.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tightrope.core.errors import InputError
+from tightrope.core.hyper import Hyper, unknown_field
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a recipe's file says of itself."""
+
+    name: str
+    path: Path
+    sentence: str
+    paper: str
+    fields: dict[str, Hyper]
+    presets: dict[str, dict[str, Any]]
+    modalities: tuple[str, ...]
+    class_name: str
+
+    def resolve(self, preset: str | None, overrides: dict[str, Any], automatic: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Field values that differ from the defaults: the preset's, then the user's, all checked.
+
+        Args:
+            preset: a name of PRESETS, "default" for none, or None for the first of `automatic` that exists.
+            overrides: the user's own values.
+            automatic: preset names that suit the data, most special first.
+        """
+        if preset is None:
+            preset = next((name for name in automatic if name in self.presets), "default")
+        if preset != "default" and preset not in self.presets:
+            raise InputError(f"--preset {preset}: {self.name} has default, {', '.join(self.presets)}.")
+        chosen = {**self.presets.get(preset, {}), **overrides}
+        for name in chosen:
+            if name not in self.fields:
+                raise unknown_field(name, self.fields, f"recipe {self.name}")
+        return {name: self.fields[name].check(value) for name, value in chosen.items()}
+
+
+def names() -> list[str]:
+    """Recipes that come with the package."""
+    return sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+
+
+def catalogue() -> list[Header]:
+    """The header of every recipe that comes with the package."""
+    return [header(name) for name in names()]
+
+
+def header(name: str) -> Header:
+    """Read one recipe's header; `name` is a name of `names()` or a path to a recipe's file."""
+    path = _path(name)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and _decorated(node)]
+    if len(classes) != 1:
+        raise InputError(f"{path}: a recipe's file holds one class made by @recipe, this one has {len(classes)}.")
+    text = ast.get_docstring(tree) or ""
+    table = _table(classes[0])
+    return Header(
+        name=path.stem,
+        path=path,
+        sentence=" ".join(text.split("\n\n")[0].split()),
+        paper=_paper(text),
+        fields=_fields(classes[0]),
+        presets=table.get("PRESETS", {}),
+        modalities=tuple(table.get("MODALITIES", ())),
+        class_name=classes[0].name,
+    )
+
+
+def find(name: str) -> type[Any]:
+    """Import a recipe's file and return its class."""
+    head = header(name)
+    if head.path.parent == HERE:
+        module = importlib.import_module(f"tightrope.recipes.{head.name}")
+    else:
+        spec = importlib.util.spec_from_file_location(f"tightrope_recipe_{head.name}", head.path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # dataclasses look their module up
+        spec.loader.exec_module(module)
+    found: type[Any] = vars(module)[head.class_name]
+    return found
+
+
+def _path(name: str) -> Path:
+    if name in names():
+        return HERE / f"{name}.py"
+    path = Path(name)
+    if path.suffix == ".py":
+        if path.is_file():
+            return path.resolve()
+        raise InputError(f"{name}: no such recipe file.")
+    near = difflib.get_close_matches(name, names(), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names())}, or the path of a .py file."
+    raise InputError(f"no recipe is called {name!r}: {hint}")
+
+
+def _decorated(node: ast.ClassDef) -> bool:
+    return any(isinstance(d, ast.Name) and d.id == "recipe" for d in node.decorator_list)
+
+
+def _table(node: ast.ClassDef) -> dict[str, Any]:
+    """The class's capitalised constants, which are literals."""
+    return {
+        item.target.id: ast.literal_eval(item.value)
+        for item in node.body
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and item.target.id.isupper() and item.value
+    }
+
+
+def _fields(node: ast.ClassDef) -> dict[str, Hyper]:
+    found = {}
+    for item in node.body:
+        if not (isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and isinstance(item.value, ast.Call)):
+            continue
+        default, doc = (ast.literal_eval(argument) for argument in item.value.args)
+        extras = {k.arg: ast.literal_eval(k.value) for k in item.value.keywords if k.arg}
+        name = item.target.id
+        found[name] = Hyper(name=name, type=ast.unparse(item.annotation), default=default, doc=doc, **extras)
+    return found
+
+
+def _paper(text: str) -> str:
+    """The header's "Paper:" paragraph, on one line."""
+    lines = text.splitlines()
+    start = next((i for i, line in enumerate(lines) if line.startswith("Paper:")), None)
+    if start is None:
+        return ""
+    rest = [lines[start].removeprefix("Paper:")]
+    for line in lines[start + 1 :]:
+        if not line.startswith(" "):
+            break
+        rest.append(line)
+    return " ".join(" ".join(rest).split())

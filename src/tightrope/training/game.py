@@ -1,0 +1,77 @@
+"""The state of a run: networks, averages, optimizers and counters, all that a checkpoint holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tightrope.core import seeds
+from tightrope.core.game import Recipe
+from tightrope.core.spec import DataSpec
+from tightrope.training.average import Average
+from tightrope.training.engine import Engine
+from tightrope.training.optimizers import Optimizer
+
+
+class Game:
+    """Builds every player from (recipe, spec, seed).
+
+    Attributes:
+        seen: real samples shown to D so far.
+        round: rounds played; a round is every phase once.
+        draws: batches drawn.
+        seconds: wall time spent training, over all sessions.
+    """
+
+    def __init__(self, recipe: Recipe, spec: DataSpec, engine: Engine, seed: int) -> None:
+        self.recipe, self.spec, self.engine, self.seed = recipe, spec, engine, seed
+        torch.manual_seed(seeds.derive(seed, "init"))
+        self.nets: dict[str, nn.Module] = {
+            name: engine.place(net).train() for name, net in recipe.networks(spec).items()
+        }
+        self.average = Average(self.nets, recipe.AVERAGED)
+        self.optimizers = {name: Optimizer(self.nets[name], adam) for name, adam in recipe.optimizers().items()}
+        self.seen = self.round = self.draws = 0
+        self.seconds = 0.0
+
+    def only(self, movers: tuple[str, ...]) -> None:
+        """Let these players learn and freeze the others, whose weight gradients are then never computed."""
+        for name, net in self.nets.items():
+            net.requires_grad_(name in movers)
+
+    def parameters(self) -> dict[str, int]:
+        """Number of parameters of each player."""
+        return {name: sum(p.numel() for p in net.parameters()) for name, net in self.nets.items()}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor of the state, by a path-like name."""
+        state: dict[str, Tensor] = {"rng/torch": torch.get_rng_state()}
+        for prefix, nets in (("net", self.nets), ("average", self.average.nets)):
+            state |= {f"{prefix}/{p}/{k}": v for p, net in nets.items() for k, v in net.state_dict().items()}
+        for player, optimizer in self.optimizers.items():
+            state |= {f"optimizer/{player}/{key}": value for key, value in optimizer.state().items()}
+        if self.engine.device.type == "cuda":
+            state["rng/cuda"] = torch.cuda.get_rng_state(self.engine.device)
+        return state
+
+    def counters(self) -> dict[str, Any]:
+        return {"seen": self.seen, "round": self.round, "draws": self.draws, "seconds": self.seconds}
+
+    def restore(self, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
+        """Take up a saved state, exactly."""
+
+        def under(prefix: str) -> dict[str, Tensor]:
+            return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+        for prefix, nets in (("net", self.nets), ("average", self.average.nets)):
+            for player, net in nets.items():
+                net.load_state_dict(under(f"{prefix}/{player}/"))
+        for player, optimizer in self.optimizers.items():
+            optimizer.restore(under(f"optimizer/{player}/"))
+        torch.set_rng_state(tensors["rng/torch"].to("cpu", torch.uint8))
+        if "rng/cuda" in tensors and self.engine.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["rng/cuda"].to("cpu", torch.uint8), self.engine.device)
+        self.seen, self.round, self.draws = (int(counters[key]) for key in ("seen", "round", "draws"))
+        self.seconds = float(counters["seconds"])

@@ -1,0 +1,48 @@
+"""The loop. It plays phases and knows nothing of GANs, files or clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from tightrope.core import seeds
+from tightrope.core.game import Knobs, Phase
+from tightrope.training.budget import Budget
+from tightrope.training.feed import Feed
+from tightrope.training.game import Game
+from tightrope.training.meter import Meter
+
+
+def move(game: Game, feed: Feed, phase: Phase, knobs: Knobs, meter: Meter) -> None:
+    """One move: the phase's players follow the gradients of its terms on a fresh batch."""
+    engine, batch = game.engine, feed.draw(game.draws, game.round)
+    torch.manual_seed(seeds.derive(game.seed, engine.rank, game.seen, game.draws))  # dropout, noise inputs
+    game.draws += 1
+    game.only(phase.moves)
+    for player in phase.moves:
+        game.optimizers[player].zero()
+    with engine.autocast():
+        terms = phase.terms(game.nets, batch, knobs)
+    terms.total.backward()
+    for player in phase.moves:
+        engine.average_gradients(game.optimizers[player].parameters)
+        game.optimizers[player].step(knobs)
+    meter.add(phase.name, terms, game.seen)
+    if phase.clock:
+        game.seen += feed.recipe.batch
+
+
+def play(game: Game, feed: Feed, budget: Budget, meter: Meter, after: Callable[[Knobs], None]) -> None:
+    """Play rounds until the budget is spent; `after` is called with the knobs of each round that is over."""
+    phases = game.recipe.phases()
+    while not budget.done(game.seen):
+        knobs = game.recipe.schedule(game.seen, budget.progress(game.seen))
+        before = game.seen
+        for phase in phases:
+            if game.round % phase.every == 0:
+                for _ in range(phase.repeat):
+                    move(game, feed, phase, knobs, meter)
+        game.round += 1
+        game.average.update(knobs.ema, game.seen - before)
+        after(knobs)

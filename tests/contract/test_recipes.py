@@ -1,0 +1,191 @@
+"""What every recipe promises. Third parties run it on theirs: pytest tests/contract --recipe my_gan.py"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tightrope import recipes
+from tightrope.core.errors import InputError
+from tightrope.core.game import Batch, Knobs
+from tightrope.core.hyper import fields, values
+from tightrope.explore.generator import Generator, read
+from tightrope.training.artifact import write_generator
+from tightrope.training.budget import Budget
+from tightrope.training.engine import Engine
+from tightrope.training.feed import Feed
+from tightrope.training.game import Game
+from tightrope.training.loop import move, play
+from tightrope.training.meter import Meter
+from toys import ToyDataset
+
+Case = tuple[str, Any, ToyDataset]
+
+
+def game_of(case: Case, seed: int = 0) -> tuple[Game, Feed]:
+    _, recipe, dataset = case
+    engine = Engine("cpu")
+    return Game(recipe, dataset.spec, engine, seed), Feed(recipe, dataset, engine, seed)
+
+
+def rounds(game: Game, feed: Feed, count: int, total: int = 6) -> None:
+    """Play until `count` rounds are over, on the schedule of a run of `total` rounds."""
+    per_round = sum(phase.repeat for phase in game.recipe.phases() if phase.clock) * game.recipe.batch
+
+    class Until(Budget):
+        def done(self, seen: int) -> bool:
+            return seen >= count * per_round
+
+    play(game, feed, Until(seen=total * per_round), Meter(), lambda knobs: None)
+
+
+def weights(nets: dict[str, nn.Module]) -> dict[str, Tensor]:
+    return {f"{p}/{k}": v.clone() for p, net in nets.items() for k, v in net.state_dict().items()}
+
+
+def test_header_says_what_it_is_and_cites_its_source(case: Case) -> None:
+    header = recipes.header(case[0])
+    assert header.sentence.endswith(".")
+    assert header.paper, "the file's docstring needs a paragraph that begins with 'Paper:'"
+    text = header.path.read_text()
+    assert re.search(r"^Run: ", text, re.M), "the docstring names one command that runs it"
+    assert re.search(r"^Expect: ", text, re.M), "the docstring says what it should reach, or that it is not reproduced here"
+    assert len(text.splitlines()) <= 150
+
+
+def test_fields_read_from_the_source_are_those_of_the_class(case: Case) -> None:
+    assert recipes.header(case[0]).fields == fields(type(case[1]))
+    for field in fields(type(case[1])).values():
+        assert field.doc
+        assert field.type in ("int", "float", "str", "bool")
+        assert field.choices or field.type == "bool" or (field.low is not None and field.high is not None)
+
+
+def test_fields_round_trip_and_presets_are_valid(case: Case) -> None:
+    name, recipe, _ = case
+    assert type(recipe)(**values(recipe)) == recipe
+    for preset in recipes.header(name).presets:
+        recipes.find(name)(**recipes.header(name).resolve(preset, {}))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        recipe.batch = 3
+    with pytest.raises(InputError):
+        type(recipe)(batch=-1)
+
+
+def test_samples_have_the_shape_and_range_of_the_data(case: Case) -> None:
+    game, _ = game_of(case)
+    z = game.recipe.latents(5, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        samples = game.recipe.sample(game.average.nets, z)
+    assert samples.shape == (5, *game.spec.shape)
+    assert samples.dtype == torch.float32
+    assert torch.isfinite(samples).all()
+
+
+def test_each_phase_changes_its_movers_and_nobody_else(case: Case) -> None:
+    game, feed = game_of(case)
+    for phase in game.recipe.phases():
+        before = {name: copy.deepcopy(list(net.parameters())) for name, net in game.nets.items()}
+        move(game, feed, phase, Knobs(), Meter())
+        for name, net in game.nets.items():
+            changed = any(not torch.equal(a, b) for a, b in zip(before[name], net.parameters(), strict=True))
+            assert changed == (name in phase.moves), f"phase {phase.name}: player {name}"
+
+
+def test_terms_are_finite_scalars_and_signals_are_detached(case: Case) -> None:
+    game, feed = game_of(case)
+    for phase in game.recipe.phases():
+        game.only(phase.moves)
+        terms = phase.terms(game.nets, feed.draw(0, 0), Knobs())
+        assert terms
+        assert all(term.dim() == 0 and torch.isfinite(term) for term in terms.values())
+        assert all(not signal.requires_grad for signal in terms.signals.values())
+
+
+def test_some_phase_moves_the_clock(case: Case) -> None:
+    assert any(phase.clock for phase in case[1].phases())
+
+
+def test_schedule_is_defined_from_start_to_end(case: Case) -> None:
+    for progress in (0.0, 0.5, 1.0):
+        knobs = case[1].schedule(int(1000 * progress), progress)
+        assert knobs.lr >= 0
+        assert knobs.ema >= 0
+
+
+def test_same_seed_same_bits_other_seed_others(case: Case) -> None:
+    results = []
+    for seed in (0, 0, 1):
+        game, feed = game_of(case, seed)
+        rounds(game, feed, 2)
+        results.append(weights(game.nets))
+    assert all(torch.equal(results[0][k], results[1][k]) for k in results[0])
+    assert any(not torch.equal(results[0][k], results[2][k]) for k in results[0])
+
+
+def test_stop_and_resume_equals_straight(case: Case) -> None:
+    straight, feed = game_of(case)
+    rounds(straight, feed, 6)
+    first, feed = game_of(case)
+    rounds(first, feed, 3)
+    tensors, counters = {k: v.clone() for k, v in first.tensors().items()}, first.counters()
+    torch.manual_seed(999)  # whatever happened in between
+    second, feed = game_of(case, 0)
+    second.restore(tensors, counters)
+    rounds(second, feed, 6)
+    for key, value in straight.tensors().items():
+        assert torch.equal(value, second.tensors()[key]), key
+
+
+def test_save_load_same_sample(case: Case, tmp_path: Path) -> None:
+    game, feed = game_of(case)
+    rounds(game, feed, 2)
+    path = tmp_path / "generator.safetensors"
+    write_generator(path, game.average.nets, {"recipe": case[0]})
+    header, tensors = read(path)
+    loaded = Generator(game.recipe, game.spec, tensors, header)
+    z = loaded.latents([3, 5])
+    with torch.no_grad():
+        expected = game.recipe.sample(game.average.nets, z)
+    assert torch.equal(loaded.decode(z), expected)
+
+
+def test_samples_of_a_batch_do_not_depend_on_each_other_when_sampling(case: Case) -> None:
+    game, _ = game_of(case)
+    z = game.recipe.latents(4, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        together = game.recipe.sample(game.average.nets, z)
+        alone = torch.cat([game.recipe.sample(game.average.nets, part) for part in z.split(1)])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_gradients_of_two_halves_average_to_the_whole(case: Case) -> None:
+    """What two processes compute, in one: exact for every recipe whose networks do not mix samples."""
+    game, feed = game_of(case)
+    if any(isinstance(m, (nn.modules.batchnorm._BatchNorm, nn.Dropout)) for net in game.nets.values() for m in net.modules()):
+        pytest.skip("batch normalisation or dropout: the result depends on the split, and the engine says so")
+    whole = feed.draw(0, 0)
+    half = len(whole.real) // 2
+
+    def gradients(batch: Batch, phase: Any) -> list[Tensor]:
+        game.only(phase.moves)
+        movers = [p for player in phase.moves for p in game.nets[player].parameters()]
+        return list(torch.autograd.grad(phase.terms(game.nets, batch, Knobs()).total, movers, allow_unused=True))
+
+    for net in game.nets.values():
+        net.double()
+    for phase in game.recipe.phases():
+        parts = []
+        for part in (slice(0, half), slice(half, 2 * half)):
+            labels = None if whole.labels is None else whole.labels[part]
+            parts.append(gradients(Batch(whole.real[part].double(), whole.z[part].double(), labels, 0), phase))
+        full = Batch(whole.real[: 2 * half].double(), whole.z[: 2 * half].double(), whole.labels, 0)
+        for a, b, both in zip(*parts, gradients(full, phase), strict=True):
+            assert torch.allclose((a + b) / 2, both, atol=1e-6)

@@ -1,0 +1,54 @@
+"""Tiny data sets that satisfy the Dataset protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tightrope.core.spec import DataSpec
+
+
+class ToyModality:
+    """Shows samples as one row of flat grey."""
+
+    name = "toy"
+
+    def __init__(self, exact: bool) -> None:
+        self.exact = exact
+
+    def grid(self, samples: Tensor, columns: int | None = None) -> np.ndarray:
+        return np.full((4, len(samples), 3), 128, np.uint8)
+
+    def to_array(self, samples: Tensor) -> np.ndarray:
+        return samples.numpy()
+
+    def save(self, samples: Tensor, names: list[str], folder: Path) -> list[Path]:
+        raise NotImplementedError
+
+
+class ToyDataset:
+    """Random samples of a given shape, held in memory."""
+
+    def __init__(self, shape: tuple[int, ...], count: int = 37) -> None:
+        points = len(shape) == 1
+        self.name, self.fingerprint, self.licence, self.source = "toy", "0" * 64, None, {"data": "toy"}
+        self.spec = DataSpec(modality="points" if points else "images", shape=shape, classes=("a", "b"), count=count)
+        generator = torch.Generator().manual_seed(1)
+        self.samples = torch.rand(count, *shape, generator=generator) * 2 - 1
+        self.modality: Any = ToyModality(exact=points)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def batch(self, index: Tensor) -> Tensor:
+        return self.samples[index]
+
+    def labels(self, index: Tensor) -> Tensor:
+        return index % 2
+
+
+SHAPES = {"images": (3, 16, 16), "points": (2,)}
