@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,10 @@ import torch
 import tightrope
 from tightrope import data as data_room
 from tightrope import recipes
-from tightrope.core import seeds
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
-from tightrope.core.files import write_atomically, write_json
-from tightrope.core.hyper import values
-from tightrope.core.spec import DataSpec
-from tightrope.explore.generator import Generator, read
+from tightrope.core.files import write_json
+from tightrope.run import Run, brief, data_record, facts, load, recipe_record
 from tightrope.training import checkpoint, machine, probe
 from tightrope.training.budget import Budget
 from tightrope.training.engine import PRECISIONS, Engine
@@ -31,6 +26,8 @@ from tightrope.training.events import Events, Listener
 from tightrope.training.trainer import Plan, Trainer
 
 DEFAULT_MINUTES = 10.0
+__all__ = ["Options", "Run", "load", "resume", "train"]
+
 TICKS = 60  # of a run, unless that would be more than TICK_SECONDS each
 TICK_SECONDS = 20.0
 
@@ -76,63 +73,6 @@ class Options:
             raise InputError(f"--checkpoint-minutes {self.checkpoint_minutes}: must be above 0.")
 
 
-class Run:
-    """A run directory."""
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        if not (self.path / "run.json").is_file():
-            raise InputError(f"{path}: is not a run (it holds no run.json); `tightrope train` makes one under runs/.")
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """run.json."""
-        try:
-            loaded: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{self.path / 'run.json'}: is damaged ({error}).") from None
-        return loaded
-
-    @property
-    def metrics(self) -> list[dict[str, Any]]:
-        """metrics.jsonl."""
-        path = self.path / "metrics.jsonl"
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-    def dataset(self, progress: Callable[[int, int], None] | None = None) -> Dataset:
-        """The run's data, as training saw it; InputError when the files have changed since."""
-        known = self.record["data"]
-        loaded = data_room.load(**known["source"], progress=progress)
-        if loaded.fingerprint != known["fingerprint"]:
-            raise InputError(
-                f"{known['source']['data']}: the data has changed since {self.path} began (its fingerprint differs); "
-                "bring the old files back, or start a new run."
-            )
-        return loaded
-
-    def generator(self) -> Generator:
-        """The averaged generator."""
-        return load(self.path)
-
-    def report(self) -> Path:
-        """Write report.html and return its path."""
-        from tightrope import report
-
-        return report.build(self.path)
-
-    def evaluate(self, count: int = 10_000, dataset: Dataset | None = None) -> list[dict[str, Any]]:
-        """Judge the generator on `count` samples, append the records to metrics.jsonl and return them."""
-        from tightrope.metrics.judge import evaluate
-
-        generator, seen = self.generator(), int(self.generator().header["seen"])
-        z = generator.recipe.latents(count, seeds.generator(self.record["seed"], "judge"))
-        found = evaluate(lambda start, n: generator.decode(z[start : start + n]), dataset or self.dataset(), count=count)
-        records = [{"seen": seen, **record} for record in found]
-        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in [*self.metrics, *records])
-        write_atomically(self.path / "metrics.jsonl", lambda partial: _write(partial, text))
-        return records
-
-
 def train(
     recipe: str = "swift",
     data: str | Path = "fashion",
@@ -175,8 +115,8 @@ def train(
     built = recipes.find(recipe)(**chosen)
     record = {
         "tightrope": tightrope.__version__,
-        "recipe": _recipe_record(header, recipe, built, preset, fields),
-        "data": _data_record(dataset),
+        "recipe": recipe_record(header, recipe, built, preset, fields),
+        "data": data_record(dataset),
         "budget": {"seen": budget.seen, "minutes": budget.minutes},
         "seed": seed,
     }
@@ -221,30 +161,13 @@ def resume(run: str | Path, *, options: Options | None = None) -> Run:
     return _play(found.path, record, built, dataset, engine, options, started, fresh=False)
 
 
-def load(path: str | Path) -> Generator:
-    """Open a trained generator: a run directory or a generator.safetensors."""
-    file = Path(path)
-    if file.is_dir():
-        Run(file)
-        file = file / "generator.safetensors"
-    header, tensors = read(file)
-    cls = recipes.find(header["recipe"])
-    fields, spec = json.loads(header["fields"]), DataSpec.from_json(json.loads(header["spec"]))
-    try:
-        return Generator(cls(**fields), spec, tensors, header)
-    except (RuntimeError, TypeError, KeyError) as error:
-        first = str(error).splitlines()[0]
-        raise InputError(f"{file}: does not fit this version's recipe {header['recipe']!r} ({first}).") from error
-
-
 def _play(
     folder: Path, record: dict[str, Any], built: Any, dataset: Dataset, engine: Engine, options: Options,
     started: float, *, fresh: bool,
 ) -> Run:  # fmt: skip
     """Train from the start or from the newest checkpoint, then judge and report."""
-    facts = _facts(record)
     plan = Plan(
-        folder=folder, tick=record["tick"], seed=record["seed"], facts=facts,
+        folder=folder, tick=record["tick"], seed=record["seed"], facts=facts(record),
         checkpoint_minutes=record["checkpoint_minutes"],
     )  # fmt: skip
     events = Events(folder / "events.jsonl" if engine.chief else None, options.listeners if engine.chief else ())
@@ -258,7 +181,7 @@ def _play(
             for sentence in trainer.resume():
                 events.write("warning", message=sentence)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        events.write("start" if fresh else "resume", seen=trainer.game.seen, time=now, path=str(folder), record=_brief(record))
+        events.write("start" if fresh else "resume", seen=trainer.game.seen, time=now, path=str(folder), record=brief(record))
         if not trainer.budget.done(trainer.game.seen):
             trainer.train()
         finished = Run(folder)
@@ -286,37 +209,6 @@ def _continue(found: Run, record: dict[str, Any], options: Options, started: flo
         if ours != theirs:
             raise InputError(f"{found.path}: already holds a run with another {what}; choose another --run, or resume that one.")
     return resume(found.path, options=options)
-
-
-def _recipe_record(header: recipes.Header, file: str, built: Any, preset: str | None, fields: dict[str, Any]) -> dict[str, Any]:
-    declared = {name: dataclasses.asdict(field) for name, field in header.fields.items()}
-    own_file = str(Path(file).resolve()) if file.endswith(".py") else file
-    return {
-        "name": header.name, "file": own_file, "title": header.sentence, "paper": header.paper, "preset": preset,
-        "fields": values(built), "overrides": fields, "declared": declared,
-    }  # fmt: skip
-
-
-def _data_record(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "name": dataset.name, "source": dataset.source, "fingerprint": dataset.fingerprint,
-        "licence": dataset.licence, "count": len(dataset), "spec": dataset.spec.to_json(),
-    }  # fmt: skip
-
-
-def _facts(record: dict[str, Any]) -> dict[str, str]:
-    """The header of the generator's file."""
-    recipe, data = record["recipe"], record["data"]
-    return {
-        "tightrope": record["tightrope"], "recipe": recipe["file"], "fields": json.dumps(recipe["fields"]),
-        "spec": json.dumps(data["spec"]), "data": data["name"], "data_fingerprint": data["fingerprint"],
-        "data_licence": data["licence"] or "not stated", "seed": str(record["seed"]),
-    }  # fmt: skip
-
-
-def _brief(record: dict[str, Any]) -> dict[str, Any]:
-    keys = ("precision", "probe", "threads", "processes", "budget", "parameters", "tick")
-    return {**{key: record[key] for key in keys}, "recipe": record["recipe"]["name"], "data": record["data"]["name"]}
 
 
 def _budget(seen: int | None, minutes: float | None) -> Budget:
@@ -361,10 +253,6 @@ def _folder(run: str | Path | None, runs: Path, label: str, engine: Engine) -> P
     numbers = [int(p.name[:5]) for p in runs.glob("[0-9][0-9][0-9][0-9][0-9]-*")] if runs.is_dir() else []
     (number,) = engine.agree([float(max(numbers, default=-1) + 1)])
     return runs / f"{int(number):05d}-{label}"
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 def is_chief() -> bool:

@@ -8,6 +8,7 @@ import textwrap
 from argparse import Namespace
 
 from tightrope import recipes as room
+from tightrope.core.hyper import Hyper
 
 
 def recipes(arguments: Namespace) -> None:
@@ -34,14 +35,20 @@ def show(arguments: Namespace) -> None:
     print(_wrapped("makes", ", ".join(header.modalities)), end="\n\n")
     width = max(len(field.flag) for field in header.fields.values()) + 4
     for field in header.fields.values():
-        bounds = " | ".join(field.choices) if field.choices else f"{field.low:g} to {field.high:g}"
         paper = f"; paper: {field.paper}" if field.paper is not None else ""
-        print(f"  {'--' + field.flag:<{width}}{field.default!s:<16}{field.doc} ({bounds}{paper})")
+        print(f"  {'--' + field.flag:<{width}}{field.default!s:<16}{field.doc} ({_allowed(field)}{paper})")
     print()
     for name, values in header.presets.items():
         print(_wrapped(f"preset {name}", ", ".join(f"{k} {v}" for k, v in values.items())))
 
 
+def _allowed(field: Hyper) -> str:
+    if field.type == "bool":
+        return "true | false"
+    if field.choices:
+        return " | ".join(field.choices)
+    return f"{'any' if field.low is None else f'{field.low:g}'} to {'any' if field.high is None else f'{field.high:g}'}"
+
+
 def _wrapped(label: str, text: str) -> str:
-    indent = " " * 12
-    return textwrap.fill(text, 110, initial_indent=f"{label:<12}", subsequent_indent=indent)
+    return textwrap.fill(text, 110, initial_indent=f"{label:<15} ", subsequent_indent=" " * 16)

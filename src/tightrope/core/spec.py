@@ -15,7 +15,7 @@ class DataSpec:
         shape: of one sample as the networks see it: (C, H, W) for images, (dim,) for points.
         classes: names of the classes, in label order; empty when the data has no labels.
         count: number of training samples.
-        scale: factor that brings real data to unit size (points: standard deviation; images: 1).
+        scale, mean: data = standardised * scale + mean (points); images leave them at 1 and ().
     """
 
     modality: str
@@ -23,6 +23,7 @@ class DataSpec:
     classes: tuple[str, ...] = ()
     count: int = 0
     scale: float = 1.0
+    mean: tuple[float, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -39,4 +40,5 @@ class DataSpec:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> DataSpec:
-        return cls(**{**record, "shape": tuple(record["shape"]), "classes": tuple(record["classes"])})
+        lists = {name: tuple(record[name]) for name in ("shape", "classes", "mean")}
+        return cls(**{**record, **lists})

@@ -13,6 +13,16 @@ from torch import Tensor, nn
 from tightrope.networks.shapes import widened
 
 
+def _initialise(layers: nn.Sequential, *, spread: float) -> None:
+    """He et al. 2015; the first layer's biases are uniform in +-spread, so that its kinks lie all over the data."""
+    linears = [m for m in layers.modules() if isinstance(m, nn.Linear)]
+    for linear in linears:
+        gain = 1.0 if linear is linears[-1] else math.sqrt(2)
+        nn.init.normal_(linear.weight, 0.0, gain / math.sqrt(linear.in_features))
+        nn.init.zeros_(linear.bias)
+    nn.init.uniform_(linears[0].bias, -spread, spread)
+
+
 class Maxout(nn.Module):
     """The largest of `pieces` affine maps, unit by unit (Goodfellow et al. 2013, equation 2)."""
 
@@ -39,6 +49,7 @@ class MLPGenerator(nn.Module):
         if len(shape) == 3:
             layers.append(nn.Tanh())
         self.layers = nn.Sequential(*layers)
+        _initialise(self.layers, spread=float(len(shape) == 1))
 
     def forward(self, z: Float[Tensor, "n z"]) -> Float[Tensor, "n *x"]:
         return self.layers(z).unflatten(1, self.shape)
@@ -62,6 +73,7 @@ class MLPCritic(nn.Module):
                 layers.append(nn.Dropout(dropout))
         layers.append(nn.Linear(sizes[-1], 1))
         self.layers = nn.Sequential(*layers)
+        _initialise(self.layers, spread=float(len(shape) == 1))
 
     def forward(self, x: Float[Tensor, "n *x"]) -> Float[Tensor, " n"]:
         return widened(self.layers(x).squeeze(1))

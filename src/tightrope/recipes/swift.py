@@ -19,8 +19,10 @@ from tightrope.core.schedules import cosine
 from tightrope.core.spec import DataSpec
 from tightrope.networks.dcgan import DCGANCritic, DCGANGenerator
 from tightrope.networks.mlp import MLPCritic, MLPGenerator
-from tightrope.objectives import ALL
-from tightrope.penalties import r1
+from tightrope.objectives import ALL, teach_generator
+from tightrope.penalties import r1, r2
+
+WARM = 100  # batches over which the rates rise
 
 
 @recipe
@@ -31,25 +33,30 @@ class Swift:
     AVERAGED: ClassVar[tuple[str, ...]] = ("G",)
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "toy": {"width": 4, "z": 4, "batch": 4},
-        "points": {"width": 128, "z": 16, "batch": 512, "gamma": 0.1},
+        "points": {
+            "objective": "relativistic", "width": 128, "z": 2, "lr_g": 1.5e-3, "lr_d": 1.5e-3, "beta2": 0.99, "gamma": 0.05,
+            "gamma_end": 0.01, "r1_every": 1, "r2": True, "ema": 31_000.0, "batch": 128,
+        },
     }
 
     objective: str = hyper("non-saturating", "adversarial loss", choices=("minimax", "non-saturating", "relativistic"))
-    width: int = hyper(64, "channels at the highest resolution (points: units of a hidden layer)", low=1, high=4096)
+    width: int = hyper(32, "channels at half the resolution (points: units of a hidden layer)", low=1, high=4096)
     z: int = hyper(100, "latent dimension", low=1, high=4096)
     lr_g: float = hyper(1e-3, "learning rate of G at the start; it falls to 0", low=1e-7, high=1.0)
     lr_d: float = hyper(5e-4, "learning rate of D at the start; it falls to 0", low=1e-7, high=1.0)
     beta2: float = hyper(0.95, "Adam's second decay rate", low=0.0, high=0.9999)
-    gamma: float = hyper(1.0, "weight of R1", low=0.0, high=1e4)
+    gamma: float = hyper(1.0, "weight of R1 at the start", low=0.0, high=1e4)
+    gamma_end: float = hyper(1.0, "weight of R1 at the end, as a share of that at the start", low=1e-6, high=1.0)
     r1_every: int = hyper(4, "rounds between two R1 penalties, which then count that many times", low=1, high=64)
-    ema: float = hyper(5000.0, "half-life of G's weight average, in samples", low=0.0, high=1e9)
+    r2: bool = hyper(False, "penalise the gradient at generated samples too")
+    ema: float = hyper(10_000.0, "half-life of G's weight average, in samples", low=0.0, high=1e9)
     batch: int = hyper(64, "samples of a batch", low=1, high=65536)
 
     def networks(self, spec: DataSpec) -> dict[str, nn.Module]:
         if spec.modality == "points":
             return {
-                "G": MLPGenerator(self.z, spec.shape, width=self.width, depth=3),
-                "D": MLPCritic(spec.shape, width=self.width, depth=3),
+                "G": MLPGenerator(self.z, spec.shape, width=self.width, depth=4),
+                "D": MLPCritic(spec.shape, width=self.width, depth=4),
             }
         return {
             "G": DCGANGenerator(self.z, channels=spec.channels, size=spec.size, width=self.width),
@@ -63,23 +70,28 @@ class Swift:
         }
 
     def phases(self) -> tuple[Phase, ...]:
-        return Phase("D", ("D",), self.d_terms, clock=True), Phase("G", ("G",), self.g_terms)
+        return (Phase("game", ("D", "G"), self.terms, clock=True),)
 
     def schedule(self, seen: int, progress: float) -> Knobs:
-        return Knobs(lr=cosine(1, 0, progress), ema=min(self.ema, 0.05 * seen))
+        warm = min(1.0, seen / (WARM * self.batch))
+        return Knobs(
+            lr=warm * cosine(1, 0, progress),
+            penalty=self.gamma_end ** (1 - cosine(1, 0, progress)),
+            ema=min(self.ema, 0.1 * seen),
+        )
 
-    def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        fake = nets["G"](batch.z)
-        on_real, on_fake = nets["D"](torch.cat([batch.real, fake])).chunk(2)  # one pass: D mixes no samples
-        terms = Terms(adversarial=ALL[self.objective].d(on_real, on_fake))
-        if batch.round % self.r1_every == 0:
-            terms["r1"] = self.r1_every * knobs.penalty * self.gamma / 2 * r1(nets["D"], batch.real).mean()
-        return terms.watch(real=on_real, fake=on_fake, samples=fake)
-
-    def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
+    def terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         objective = ALL[self.objective]
-        on_fake = nets["D"](nets["G"](batch.z))
-        return Terms(adversarial=objective.g(on_fake, nets["D"](batch.real) if objective.paired else None))
+        fake = nets["G"](batch.z)
+        on_real, on_fake = nets["D"](torch.cat([batch.real, fake])).chunk(2)
+        for_g = teach_generator(objective, fake, on_real, on_fake)
+        terms = Terms(adversarial=objective.d(on_real, on_fake))
+        if batch.round % self.r1_every == 0:
+            weight = self.r1_every * knobs.penalty * self.gamma / 2
+            terms["r1"] = weight * r1(nets["D"], batch.real).mean()
+            if self.r2:
+                terms["r2"] = weight * r2(nets["D"], fake).mean()
+        return terms.watch(real=on_real, fake=on_fake, generator=for_g, samples=fake)
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
         return torch.randn(n, self.z, generator=generator)

@@ -18,12 +18,12 @@ class Meter:
         self._seen: dict[str, list[int]] = {}
 
     def add(self, phase: str, terms: Terms, seen: int) -> None:
-        """Note one move's terms, and the means of its one-dimensional signals (logits)."""
+        """Note one move's terms, and the means of its signals of at most one dimension (logits, watched losses)."""
         for name, value in terms.items():
             self._terms.setdefault(f"{phase}/{name}", []).append(value.detach())
             self._seen.setdefault(f"{phase}/{name}", []).append(seen)
         for name, value in terms.signals.items():
-            if value.dim() == 1:
+            if value.dim() <= 1:
                 self._signals.setdefault(f"{phase}/{name}", []).append(value.mean())
 
     def read(self) -> tuple[dict[str, float], dict[str, float]]:

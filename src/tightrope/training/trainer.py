@@ -71,6 +71,7 @@ class Trainer:
         self._last = (0, 0.0)  # (seen, seconds) at the last tick
         self._saved = self._pulsed = time.perf_counter()
         self._stop = ""
+        self._best, self._warned = 0.0, False
 
     @property
     def checkpoints(self) -> Path:
@@ -153,11 +154,23 @@ class Trainer:
                 knobs={k: v for k, v in dataclasses.asdict(knobs).items() if v is not None},
             )  # fmt: skip
             self._preview()
+            self._warn_if_slow(speed)
         if final or time.perf_counter() - self._saved > 60 * self.plan.checkpoint_minutes:
             self._save()
         self._last = (game.seen, seconds)
         if self.engine.any(bool(self._stop)) and not final:
             self._leave(knobs)
+
+    def _warn_if_slow(self, speed: float) -> None:
+        """Once: threads that share their cores with another program wait for each other and lose most of the speed."""
+        self._best = max(self._best, speed)
+        if speed < self._best / 3 and not self._warned:
+            self._warned = True
+            self.events.write(
+                "warning",
+                message=f"training slowed from {self._best:,.0f} to {speed:,.0f} samples/s: something else uses these cores; "
+                "stop it, or resume with fewer --threads.",
+            )
 
     def _preview(self) -> None:
         if self.previews:

@@ -1,0 +1,43 @@
+"""The data room: files of every usual kind become a `core.data.Dataset`, decoded once and read from a memory map.
+
+    from tightrope.data import load, pick
+    dataset = load("fashion")                     # an embedded name, a folder, a zip, an array, IDX files, points
+    reals = dataset.batch(pick(dataset, 64, seed=0))
+
+Importing this package is cheap: torch and Pillow are imported when `load`, `inspect` or `pick` is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tightrope.data.catalog import names
+
+if TYPE_CHECKING:
+    from tightrope.data.images import ImageDataset, Images
+    from tightrope.data.inspection import inspect
+    from tightrope.data.loading import load
+    from tightrope.data.points import PointDataset, Points
+    from tightrope.data.selection import pick
+    from tightrope.data.sources import Reject
+
+__all__ = ["ImageDataset", "Images", "PointDataset", "Points", "Reject", "inspect", "load", "names", "pick"]
+
+_HOME = {
+    "ImageDataset": "images",
+    "Images": "images",
+    "PointDataset": "points",
+    "Points": "points",
+    "Reject": "sources",
+    "inspect": "inspection",
+    "load": "loading",
+    "pick": "selection",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module on first use (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

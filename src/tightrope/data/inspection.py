@@ -1,0 +1,65 @@
+"""What a data set is, as plain values: for `tightrope data PATH` and its --json."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tightrope.data.images import ImageDataset
+from tightrope.data.loading import load
+from tightrope.data.points import PointDataset
+
+
+def inspect(
+    data: str | os.PathLike[str],
+    *,
+    size: int | None = None,
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Everything known of a data set; loads it (and so fills the cache) as training would.
+
+    Keys: name, modality, count, spec (what training sees), classes {name: count}, originals (shorter sides in pixels, kinds
+    of files; images only), points (mean, scale, low, high, centres, sigma in data units; points only), rejects
+    [{path, reason}], licence, fingerprint, source, cache (folder, or None).
+    """
+    dataset = load(data, size=size, cache=cache, progress=progress)
+    record = {
+        "name": dataset.name,
+        "modality": dataset.modality.name,
+        "count": len(dataset),
+        "spec": dataset.spec.to_json(),
+        "classes": _class_counts(dataset),
+        "rejects": [dataclasses.asdict(reject) for reject in dataset.rejects],
+        "licence": dataset.licence,
+        "fingerprint": dataset.fingerprint,
+        "source": dataset.source,
+        "cache": None,
+    }
+    if isinstance(dataset, PointDataset):
+        return {**record, "points": _coordinates(dataset)}
+    return {**record, "originals": dataset.index.get("originals", {}), "cache": str(dataset.folder)}
+
+
+def _class_counts(dataset: ImageDataset | PointDataset) -> dict[str, int]:
+    labels = dataset.labels(torch.arange(len(dataset)))
+    if labels is None:
+        return {}
+    counts = torch.bincount(labels, minlength=len(dataset.spec.classes)).tolist()
+    return dict(zip(dataset.spec.classes, counts, strict=True))
+
+
+def _coordinates(dataset: PointDataset) -> dict[str, Any]:
+    return {
+        "mean": dataset.mean.tolist(),
+        "scale": dataset.scale,
+        "low": dataset.points.min(axis=0).tolist(),
+        "high": dataset.points.max(axis=0).tolist(),
+        "centres": None if dataset.centres is None else dataset.centres.tolist(),
+        "sigma": dataset.sigma,
+    }

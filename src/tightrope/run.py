@@ -1,0 +1,128 @@
+"""A run directory: what it records, its generator, its metrics, its report."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tightrope import data as data_room
+from tightrope import recipes
+from tightrope.core import seeds
+from tightrope.core.data import Dataset
+from tightrope.core.errors import InputError
+from tightrope.core.files import write_text
+from tightrope.core.hyper import values
+from tightrope.core.spec import DataSpec
+from tightrope.explore.generator import Generator, read
+
+
+class Run:
+    """A run directory."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not (self.path / "run.json").is_file():
+            raise InputError(f"{path}: is not a run (it holds no run.json); `tightrope train` makes one under runs/.")
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """run.json."""
+        try:
+            loaded: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.path / 'run.json'}: is damaged ({error}).") from None
+        return loaded
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """metrics.jsonl."""
+        path = self.path / "metrics.jsonl"
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+    def dataset(self, progress: Callable[[int, int], None] | None = None) -> Dataset:
+        """The run's data, as training saw it; InputError when the files have changed since."""
+        known = self.record["data"]
+        loaded = data_room.load(**known["source"], progress=progress)
+        if loaded.fingerprint != known["fingerprint"]:
+            raise InputError(
+                f"{known['source']['data']}: the data has changed since {self.path} began (its fingerprint differs); "
+                "bring the old files back, or start a new run."
+            )
+        return loaded
+
+    def generator(self) -> Generator:
+        """The averaged generator."""
+        return load(self.path)
+
+    def report(self) -> Path:
+        """Write report.html and return its path."""
+        from tightrope import report
+
+        return report.build(self.path)
+
+    def evaluate(self, count: int = 10_000, dataset: Dataset | None = None) -> list[dict[str, Any]]:
+        """Judge the generator on `count` samples, append the records to metrics.jsonl and return them."""
+        from tightrope.metrics.judge import evaluate
+
+        generator, seen = self.generator(), int(self.generator().header["seen"])
+        z = generator.recipe.latents(count, seeds.generator(self.record["seed"], "judge"))
+        found = evaluate(lambda start, n: generator.decode(z[start : start + n]), dataset or self.dataset(), count=count)
+        records = [{"seen": seen, **record} for record in found]
+        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in [*self.metrics, *records])
+        write_text(self.path / "metrics.jsonl", text)
+        return records
+
+
+def load(path: str | Path) -> Generator:
+    """Open a trained generator: a run directory or a generator.safetensors."""
+    file = Path(path)
+    if file.is_dir():
+        Run(file)
+        file = file / "generator.safetensors"
+    header, tensors = read(file)
+    cls = recipes.find(header["recipe"])
+    fields, spec = json.loads(header["fields"]), DataSpec.from_json(json.loads(header["spec"]))
+    try:
+        return Generator(cls(**fields), spec, tensors, header)
+    except (RuntimeError, TypeError, KeyError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"{file}: does not fit this version's recipe {header['recipe']!r} ({first}).") from error
+
+
+def recipe_record(
+    header: recipes.Header, file: str, built: Any, preset: str | None, fields: dict[str, Any]
+) -> dict[str, Any]:
+    """run.json's "recipe"."""
+    declared = {name: dataclasses.asdict(field) for name, field in header.fields.items()}
+    own_file = str(Path(file).resolve()) if file.endswith(".py") else file
+    return {
+        "name": header.name, "file": own_file, "title": header.sentence, "paper": header.paper, "preset": preset,
+        "fields": values(built), "overrides": fields, "declared": declared,
+    }  # fmt: skip
+
+
+def data_record(dataset: Dataset) -> dict[str, Any]:
+    """run.json's "data"."""
+    return {
+        "name": dataset.name, "source": dataset.source, "fingerprint": dataset.fingerprint,
+        "licence": dataset.licence, "count": len(dataset), "spec": dataset.spec.to_json(),
+    }  # fmt: skip
+
+
+def facts(record: dict[str, Any]) -> dict[str, str]:
+    """The header of the generator's file."""
+    recipe, data = record["recipe"], record["data"]
+    return {
+        "tightrope": record["tightrope"], "recipe": recipe["file"], "fields": json.dumps(recipe["fields"]),
+        "spec": json.dumps(data["spec"]), "data": data["name"], "data_fingerprint": data["fingerprint"],
+        "data_licence": data["licence"] or "not stated", "seed": str(record["seed"]),
+    }  # fmt: skip
+
+
+def brief(record: dict[str, Any]) -> dict[str, Any]:
+    """What the console says when a run begins."""
+    keys = ("precision", "probe", "threads", "processes", "budget", "parameters", "tick")
+    return {**{key: record[key] for key in keys}, "recipe": record["recipe"]["name"], "data": record["data"]["name"]}
