@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -62,6 +63,9 @@ def save_mosaic(path: Path, picture: np.ndarray) -> int:
 
 
 def write_index(path: Path, record: dict[str, Any]) -> None:
+    """The index, with the sha256 of every mosaic: the pixel cache is keyed by this file's content."""
+    for part in record["mosaics"]:
+        part["sha256"] = hashlib.sha256((path.parent / part["file"]).read_bytes()).hexdigest()
     path.write_text(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8")
 
 

@@ -93,7 +93,7 @@ def test_each_phase_changes_its_movers_and_nobody_else(case: Case) -> None:
     game, feed = game_of(case)
     for phase in game.recipe.phases():
         before = {name: copy.deepcopy(list(net.parameters())) for name, net in game.nets.items()}
-        move(game, feed, phase, Knobs(), Meter())
+        move(game, feed.draw(0, 0), phase, Knobs(), Meter())
         for name, net in game.nets.items():
             changed = any(not torch.equal(a, b) for a, b in zip(before[name], net.parameters(), strict=True))
             assert changed == (name in phase.moves), f"phase {phase.name}: player {name}"
@@ -102,7 +102,7 @@ def test_each_phase_changes_its_movers_and_nobody_else(case: Case) -> None:
 def test_terms_are_finite_scalars_and_signals_are_detached(case: Case) -> None:
     game, feed = game_of(case)
     for phase in game.recipe.phases():
-        game.only(phase.moves)
+        game.only(phase.moves + phase.keeps)
         terms = phase.terms(game.nets, feed.draw(0, 0), Knobs())
         assert terms
         assert all(term.dim() == 0 and torch.isfinite(term) for term in terms.values())

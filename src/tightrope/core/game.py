@@ -23,12 +23,14 @@ class Batch:
         z: fresh latents, (N, Z).
         labels: classes of `real`, (N,), or None.
         round: number of rounds played before this one (for what happens every k-th round).
+        made: what a phase leaves for a later one on the same batch, by name (G's samples with their graph).
     """
 
     real: Tensor
     z: Tensor
     labels: Tensor | None
     round: int
+    made: dict[str, Tensor] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,8 @@ class Phase:
         terms: (networks, batch, knobs) -> Terms.
         repeat: how often it is played a round (n_critic), each on a fresh batch.
         every: played in every `every`-th round only.
+        fresh: draws a batch of its own; False plays on the batch of the phase before it.
+        keeps: players that do not move but whose graph a later phase on this batch will use.
         clock: its real samples advance `seen`; True for the phases in which D learns from real data.
     """
 
@@ -89,6 +93,8 @@ class Phase:
     terms: Callable[[Networks, Batch, Knobs], Terms]
     repeat: int = 1
     every: int = 1
+    fresh: bool = True
+    keeps: tuple[str, ...] = ()
     clock: bool = False
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from tightrope.core.errors import InputError
 from tightrope.data import cache
 from tightrope.data.catalog import shown
+from tightrope.data.decode import quiet
 from tightrope.data.images import ImageDataset
 from tightrope.data.points import PointDataset
 from tightrope.data.stacks import MANY, Stack, numbered, place_of, store
@@ -27,7 +28,6 @@ CLASS_KEYS = ("classes", "class_names")
 MOST_DIMENSIONS = 16
 LARGEST_MEMBER = 8 << 30  # bytes of one array in an .npz, which is unpacked in memory
 SLACK = 1e-3  # by how much floats may leave their range, for rounding
-_DAMAGED = (ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError, SyntaxError, TypeError)
 
 
 def load_array(
@@ -51,23 +51,30 @@ def load_array(
 def _read(path: Path) -> dict[str, np.ndarray]:
     """The arrays `values`, and `labels` and `classes` where there are any."""
     try:
-        if path.suffix.lower() == ".npy":
-            return {"values": np.load(path, mmap_mode="r", allow_pickle=False)}
-        with zipfile.ZipFile(path) as packed:
-            large = [info.filename for info in packed.infolist() if info.file_size > LARGEST_MEMBER]
-        if large:
-            raise InputError(f"{shown(path)}: {shown(large[0])} unpacks to more than 8 GB; save it as .npy, which is mapped.")
-        with np.load(path, allow_pickle=False) as archive:
-            return _members(path, archive)
-    except _DAMAGED as error:
+        with quiet():
+            if path.suffix.lower() == ".npy":
+                return {"values": np.load(path, mmap_mode="r", allow_pickle=False)}
+            _check_sizes(path)
+            with np.load(path, allow_pickle=False) as archive:
+                return _members(path, archive)
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"{shown(path)}: does not fit in memory; save the array as .npy, which is mapped.") from error
+    except PermissionError as error:
+        raise InputError(f"{shown(path)}: cannot be read ({error.strerror}); check its rights.") from error
+    except Exception as error:  # damaged headers raise whatever numpy, zipfile, zlib, ast and tokenize do
         if "pickle" in str(error) or "Python objects" in str(error):
             message = "holds pickled Python objects, which are never read; save plain numbers with numpy.save or savez."
             raise InputError(f"{shown(path)}: {message}") from error
         raise InputError(f"{shown(path)}: not a NumPy file, or a damaged one; write it again with numpy.save.") from error
-    except MemoryError as error:
-        raise InputError(f"{shown(path)}: does not fit in memory; save the array as .npy, which is mapped.") from error
-    except OSError as error:
-        raise InputError(f"{shown(path)}: cannot be read ({error.strerror or 'damaged'}).") from error
+
+
+def _check_sizes(path: Path) -> None:
+    with zipfile.ZipFile(path) as packed:
+        large = [info.filename for info in packed.infolist() if info.file_size > LARGEST_MEMBER]
+    if large:
+        raise InputError(f"{shown(path)}: {shown(large[0])} unpacks to more than 8 GB; save it as .npy, which is mapped.")
 
 
 def _members(path: Path, archive: Any) -> dict[str, np.ndarray]:
@@ -163,7 +170,9 @@ def load_table(path: Path) -> PointDataset:
             first = file.readline(1 << 16)
             second = file.readline(1 << 16)
         delimiter = next((mark for mark in (",", ";", "\t") if mark in (second or first)), None)
-        rows = np.loadtxt(path, delimiter=delimiter, skiprows=int(_is_header(first, delimiter)), ndmin=2, encoding="utf-8-sig")
+        skip = int(_is_header(first, delimiter))
+        with quiet():
+            rows = np.loadtxt(path, delimiter=delimiter, skiprows=skip, ndmin=2, encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"{shown(path)}: cannot be read ({error.strerror}); check its rights.") from error
     except ValueError as error:  # UnicodeDecodeError is one

@@ -87,17 +87,13 @@ def obtain(
     index = read_index(folder, plan.key)
     if index is not None:
         return index
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"{shown(folder)}: the cache cannot be made ({error.strerror}); set TIGHTROPE_CACHE to a folder of yours."
-        raise InputError(message) from error
     with _alone(folder):
         index = read_index(folder, plan.key)
         return index if index is not None else _build(folder, plan, blocks(), facts)
 
 
 def _build(folder: Path, plan: Plan, blocks: Iterable[Block], facts: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    folder.mkdir(exist_ok=True)  # who held the lock before may have failed and removed it
     (folder / "index.json").unlink(missing_ok=True)  # from here on the folder is no cache
     remove_partials(folder)
     spare = 4 / 3 if plan.shape[0] == 3 else 1  # grey images are written a second time, as one channel
@@ -218,12 +214,12 @@ def fingerprint(path: Path, shape: list[int], classes: list[str], labels: np.nda
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold a lock while building, so that the processes of one run decode once. The system frees it when one dies."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two builders write the same content under two names; the last rename wins
-        yield
-        return
-    with open(folder.with_name(folder.name + ".lock"), "wb") as file:
+    with _lock_file(folder) as file:
+        try:
+            import fcntl
+        except ImportError:  # Windows: two builders write the same content under two names; the last rename wins
+            yield
+            return
         limit = time.monotonic() + LONGEST_WAIT
         while time.monotonic() < limit:
             try:
@@ -234,3 +230,13 @@ def _alone(folder: Path) -> Iterator[None]:
             except OSError:  # a file system without locks
                 break
         yield
+
+
+def _lock_file(folder: Path) -> BinaryIO:
+    """Make the folder, and open the file beside it that is locked."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return open(folder.with_name(folder.name + ".lock"), "wb")
+    except OSError as error:
+        message = f"{shown(folder)}: the cache cannot be made ({error.strerror}); set TIGHTROPE_CACHE to a folder of yours."
+        raise InputError(message) from error

@@ -134,11 +134,11 @@ def _from_deep(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(values * np.float64(255.0 / full)).astype(np.uint8))
 
 
-def square(image: Image.Image, side: int, resample: Image.Resampling = Image.Resampling.LANCZOS) -> Image.Image:
+def square(image: Image.Image, side: int) -> Image.Image:
     """The centre square, scaled to `side`."""
     width, height = image.size
     if width == height == side:
         return image
     edge = min(width, height)
     box = ((width - edge) / 2, (height - edge) / 2, (width + edge) / 2, (height + edge) / 2)
-    return image.resize((side, side), resample, box=box, reducing_gap=3.0)
+    return image.resize((side, side), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)

@@ -37,14 +37,15 @@ def load_container(container: Container, size: int | None, root: Path | None, pr
     if not listing.entries:
         raise InputError(_nothing(container))
     place = os.path.abspath(path)
-    folder = cache.folder_for(root, path.stem or path.resolve().name, place, size)
+    name = path.resolve().name if isinstance(container, Folder) else path.stem
+    folder = cache.folder_for(root, name, place, size)
     key = listing.key()
     index = cache.read_index(folder, key)
     if index is None:
         index = _fill(container, size, folder, key, progress)
     licence = licence_in(path) if isinstance(container, Folder) else None
     source = {"data": place, "size": index["shape"][2]}
-    return ImageDataset(name=path.resolve().stem, folder=folder, index=index, licence=licence, source=source)
+    return ImageDataset(name=name, folder=folder, index=index, licence=licence, source=source)
 
 
 def _fill(container: Container, size: int | None, folder: Path, key: str, progress: Progress | None) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def _default(container: Container) -> int:
             continue  # named when it is decoded
         if width * height <= MOST_PIXELS:
             shorter.append(min(width, height))
-    return default_side(statistics.median(shorter)) if shorter else 32
+    return default_side(statistics.median_low(shorter)) if shorter else 32
 
 
 class Decoder:

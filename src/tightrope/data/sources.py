@@ -176,7 +176,7 @@ class Zip:
             changed = path.stat().st_mtime_ns
         except OSError as error:
             raise InputError(f"{shown(path)}: cannot be read ({error.strerror or error}); check its rights.") from error
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+        except Exception as error:  # damaged directories raise BadZipFile, struct.error, ValueError and more
             raise InputError(f"{shown(path)}: not a zip file, or a damaged one; download or pack it again.") from error
         self._infos = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
         for name, info in self._infos.items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tightrope.networks.layers.convolution import FastConv2d, FastConvTranspose2d
 from tightrope.networks.shapes import doublings, widened
 
 SLOPE = 0.2  # of every leaky rectifier, section 3
@@ -19,6 +20,8 @@ def _initialise(module: nn.Module) -> None:
     """Section 4: zero-centred normal with standard deviation 0.02; batch norm's gain around 1."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)
@@ -31,15 +34,15 @@ class DCGANGenerator(nn.Module):
         super().__init__()
         steps = doublings(size, start=4, family="DCGAN")
         now = width << (steps - 1)
-        layers: list[nn.Module] = [nn.ConvTranspose2d(z, now, 4, 1, 0, bias=False), nn.BatchNorm2d(now), nn.ReLU(True)]
+        layers: list[nn.Module] = [FastConvTranspose2d(z, now, 4, 1, 0, bias=False), nn.BatchNorm2d(now), nn.ReLU(True)]
         for _ in range(steps - 1):
             layers += [
-                nn.ConvTranspose2d(now, now // 2, 4, 2, 1, bias=False),
+                FastConvTranspose2d(now, now // 2, 4, 2, 1, bias=False),
                 nn.BatchNorm2d(now // 2),
                 nn.ReLU(True),
             ]
             now //= 2
-        layers += [nn.ConvTranspose2d(now, channels, 4, 2, 1, bias=False), nn.Tanh()]
+        layers += [FastConvTranspose2d(now, channels, 4, 2, 1, bias=False), nn.Tanh()]
         self.main = nn.Sequential(*layers)
         self.apply(_initialise)
 
@@ -53,15 +56,15 @@ class DCGANCritic(nn.Module):
     def __init__(self, *, channels: int, size: int, width: int = 64, norm: bool = True) -> None:
         super().__init__()
         steps = doublings(size, start=4, family="DCGAN")
-        layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1, bias=not norm), nn.LeakyReLU(SLOPE, True)]
+        layers: list[nn.Module] = [FastConv2d(channels, width, 4, 2, 1, bias=not norm), nn.LeakyReLU(SLOPE, True)]
         now = width
         for _ in range(steps - 1):
-            layers.append(nn.Conv2d(now, now * 2, 4, 2, 1, bias=not norm))
+            layers.append(FastConv2d(now, now * 2, 4, 2, 1, bias=not norm))
             if norm:
                 layers.append(nn.BatchNorm2d(now * 2))
             layers.append(nn.LeakyReLU(SLOPE, True))
             now *= 2
-        layers.append(nn.Conv2d(now, 1, 4, 1, 0, bias=not norm))
+        layers.append(FastConv2d(now, 1, 4, 1, 0, bias=not norm))
         self.main = nn.Sequential(*layers)
         self.apply(_initialise)
 

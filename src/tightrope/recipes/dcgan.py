@@ -46,18 +46,23 @@ class DCGAN:
         return {player: Adam(lr=self.lr, beta1=self.beta1, beta2=self.beta2) for player in ("G", "D")}
 
     def phases(self) -> tuple[Phase, ...]:
-        return Phase("D", ("D",), self.d_terms, clock=True), Phase("G", ("G",), self.g_terms)
+        return (
+            Phase("D", ("D",), self.d_terms, keeps=("G",), clock=True),
+            Phase("G", ("G",), self.g_terms, fresh=False),
+        )
 
     def schedule(self, seen: int, progress: float) -> Knobs:
         return Knobs(ema=self.ema)
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        fake = nets["G"](batch.z)
+        batch.made["fake"] = nets["G"](batch.z)
+        fake = batch.made["fake"].detach()
         on_real, on_fake = nets["D"](batch.real), nets["D"](fake)  # apart: each has its own batch statistics
         return Terms(adversarial=non_saturating.d(on_real, on_fake)).watch(real=on_real, fake=on_fake, samples=fake)
 
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        return Terms(adversarial=non_saturating.g(nets["D"](nets["G"](batch.z)), None))
+        fake = batch.made["fake"] if "fake" in batch.made else nets["G"](batch.z)
+        return Terms(adversarial=non_saturating.g(nets["D"](fake), None))
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
         return torch.randn(n, self.z, generator=generator)

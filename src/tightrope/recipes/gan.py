@@ -51,18 +51,23 @@ class GAN:
         return {player: Adam(lr=self.lr, beta1=self.beta1) for player in ("G", "D")}
 
     def phases(self) -> tuple[Phase, ...]:
-        return Phase("D", ("D",), self.d_terms, clock=True), Phase("G", ("G",), self.g_terms)
+        return (
+            Phase("D", ("D",), self.d_terms, keeps=("G",), clock=True),
+            Phase("G", ("G",), self.g_terms, fresh=False),
+        )
 
     def schedule(self, seen: int, progress: float) -> Knobs:
         return Knobs(ema=self.ema)
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        fake = nets["G"](batch.z)
+        batch.made["fake"] = nets["G"](batch.z)
+        fake = batch.made["fake"].detach()
         on_real, on_fake = nets["D"](batch.real), nets["D"](fake)
         return Terms(adversarial=ALL[self.objective].d(on_real, on_fake)).watch(real=on_real, fake=on_fake, samples=fake)
 
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        return Terms(adversarial=ALL[self.objective].g(nets["D"](nets["G"](batch.z)), None))
+        fake = batch.made["fake"] if "fake" in batch.made else nets["G"](batch.z)
+        return Terms(adversarial=ALL[self.objective].g(nets["D"](fake), None))
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
         return torch.rand(n, self.z, generator=generator) * 2 - 1

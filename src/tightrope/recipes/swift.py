@@ -19,10 +19,10 @@ from tightrope.core.schedules import cosine
 from tightrope.core.spec import DataSpec
 from tightrope.networks.dcgan import DCGANCritic, DCGANGenerator
 from tightrope.networks.mlp import MLPCritic, MLPGenerator
-from tightrope.objectives import ALL, teach_generator
+from tightrope.objectives import ALL
 from tightrope.penalties import r1, r2
 
-WARM = 100  # batches over which the rates rise
+WARM = 0.02  # share of the run over which the rates rise
 
 
 @recipe
@@ -32,7 +32,7 @@ class Swift:
     MODALITIES: ClassVar[tuple[str, ...]] = ("images", "points")
     AVERAGED: ClassVar[tuple[str, ...]] = ("G",)
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
-        "toy": {"width": 4, "z": 4, "batch": 4},
+        "toy": {"width": 16, "z": 4, "batch": 4},
         "points": {
             "objective": "relativistic", "width": 128, "z": 2, "lr_g": 1.5e-3, "lr_d": 1.5e-3, "beta2": 0.99, "gamma": 0.05,
             "gamma_end": 0.01, "r1_every": 1, "r2": True, "ema": 31_000.0, "batch": 128,
@@ -40,7 +40,7 @@ class Swift:
     }
 
     objective: str = hyper("non-saturating", "adversarial loss", choices=("minimax", "non-saturating", "relativistic"))
-    width: int = hyper(32, "channels at half the resolution (points: units of a hidden layer)", low=1, high=4096)
+    width: int = hyper(128, "channels at 4 px, halved with every doubling (points: units of a hidden layer)", low=1, high=4096)
     z: int = hyper(100, "latent dimension", low=1, high=4096)
     lr_g: float = hyper(1e-3, "learning rate of G at the start; it falls to 0", low=1e-7, high=1.0)
     lr_d: float = hyper(5e-4, "learning rate of D at the start; it falls to 0", low=1e-7, high=1.0)
@@ -50,7 +50,7 @@ class Swift:
     r1_every: int = hyper(4, "rounds between two R1 penalties, which then count that many times", low=1, high=64)
     r2: bool = hyper(False, "penalise the gradient at generated samples too")
     ema: float = hyper(10_000.0, "half-life of G's weight average, in samples", low=0.0, high=1e9)
-    batch: int = hyper(64, "samples of a batch", low=1, high=65536)
+    batch: int = hyper(16, "samples of a batch", low=1, high=65536)
 
     def networks(self, spec: DataSpec) -> dict[str, nn.Module]:
         if spec.modality == "points":
@@ -58,9 +58,10 @@ class Swift:
                 "G": MLPGenerator(self.z, spec.shape, width=self.width, depth=4),
                 "D": MLPCritic(spec.shape, width=self.width, depth=4),
             }
+        width = max(1, self.width * 8 // spec.size)  # at half the resolution
         return {
-            "G": DCGANGenerator(self.z, channels=spec.channels, size=spec.size, width=self.width),
-            "D": DCGANCritic(channels=spec.channels, size=spec.size, width=self.width, norm=False),
+            "G": DCGANGenerator(self.z, channels=spec.channels, size=spec.size, width=width),
+            "D": DCGANCritic(channels=spec.channels, size=spec.size, width=width, norm=False),
         }
 
     def optimizers(self) -> dict[str, Adam]:
@@ -70,28 +71,35 @@ class Swift:
         }
 
     def phases(self) -> tuple[Phase, ...]:
-        return (Phase("game", ("D", "G"), self.terms, clock=True),)
+        return (
+            Phase("D", ("D",), self.d_terms, keeps=("G",), clock=True),
+            Phase("G", ("G",), self.g_terms, fresh=False),
+        )
 
     def schedule(self, seen: int, progress: float) -> Knobs:
-        warm = min(1.0, seen / (WARM * self.batch))
         return Knobs(
-            lr=warm * cosine(1, 0, progress),
+            lr=min(1.0, progress / WARM) * cosine(1, 0, progress),
             penalty=self.gamma_end ** (1 - cosine(1, 0, progress)),
             ema=min(self.ema, 0.1 * seen),
         )
 
-    def terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        objective = ALL[self.objective]
-        fake = nets["G"](batch.z)
-        on_real, on_fake = nets["D"](torch.cat([batch.real, fake])).chunk(2)
-        for_g = teach_generator(objective, fake, on_real, on_fake)
-        terms = Terms(adversarial=objective.d(on_real, on_fake))
+    def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
+        batch.made["fake"] = nets["G"](batch.z)
+        fake = batch.made["fake"].detach()
+        on_real, on_fake = nets["D"](torch.cat([batch.real, fake])).chunk(2)  # one pass: D mixes no samples
+        terms = Terms(adversarial=ALL[self.objective].d(on_real, on_fake))
         if batch.round % self.r1_every == 0:
             weight = self.r1_every * knobs.penalty * self.gamma / 2
             terms["r1"] = weight * r1(nets["D"], batch.real).mean()
             if self.r2:
                 terms["r2"] = weight * r2(nets["D"], fake).mean()
-        return terms.watch(real=on_real, fake=on_fake, generator=for_g, samples=fake)
+        return terms.watch(real=on_real, fake=on_fake, samples=fake)
+
+    def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
+        objective = ALL[self.objective]
+        fake = batch.made["fake"] if "fake" in batch.made else nets["G"](batch.z)
+        on_fake = nets["D"](fake)
+        return Terms(adversarial=objective.g(on_fake, nets["D"](batch.real).detach() if objective.paired else None))
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
         return torch.randn(n, self.z, generator=generator)

@@ -1,4 +1,7 @@
-"""The weight average that samples are drawn with (Karras et al. 2018, appendix; buffers are copied)."""
+"""The weight average that samples are drawn with (Karras et al. 2018, appendix).
+
+Batch statistics are averaged like weights (Brock et al. 2019): those of a small batch are noise, and they belong to the weights.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class Average:
             return
         weight = 1 - 0.5 ** (samples / half_life)
         for name, live in self._live.items():
-            torch._foreach_lerp_(list(self._kept[name].parameters()), list(live.parameters()), weight)
+            torch._foreach_lerp_(_floats(self._kept[name]), _floats(live), weight)
 
     @property
     def nets(self) -> dict[str, nn.Module]:
@@ -31,7 +34,10 @@ class Average:
         with torch.no_grad():
             for name, live in self._live.items():
                 if self._stale:
-                    torch._foreach_copy_(list(self._kept[name].parameters()), list(live.parameters()))
-                for kept, buffer in zip(self._kept[name].buffers(), live.buffers(), strict=True):
-                    kept.copy_(buffer)
+                    torch._foreach_copy_(_floats(self._kept[name]), _floats(live))
         return dict(self._kept)
+
+
+def _floats(net: nn.Module) -> list[torch.Tensor]:
+    """Weights and floating buffers, detached."""
+    return [t.detach() for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()]

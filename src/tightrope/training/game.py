@@ -37,7 +37,7 @@ class Game:
         self.seconds = 0.0
 
     def only(self, movers: tuple[str, ...]) -> None:
-        """Let these players learn and freeze the others, whose weight gradients are then never computed."""
+        """Let gradients reach these players and freeze the others, whose weight gradients are then never computed."""
         for name, net in self.nets.items():
             net.requires_grad_(name in movers)
 

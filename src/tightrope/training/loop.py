@@ -7,19 +7,18 @@ from collections.abc import Callable
 import torch
 
 from tightrope.core import seeds
-from tightrope.core.game import Knobs, Phase
+from tightrope.core.game import Batch, Knobs, Phase
 from tightrope.training.budget import Budget
 from tightrope.training.feed import Feed
 from tightrope.training.game import Game
 from tightrope.training.meter import Meter
 
 
-def move(game: Game, feed: Feed, phase: Phase, knobs: Knobs, meter: Meter) -> None:
-    """One move: the phase's players follow the gradients of its terms on a fresh batch."""
-    engine, batch = game.engine, feed.draw(game.draws, game.round)
-    torch.manual_seed(seeds.derive(game.seed, engine.rank, game.seen, game.draws))  # dropout, noise inputs
-    game.draws += 1
-    game.only(phase.moves)
+def move(game: Game, batch: Batch, phase: Phase, knobs: Knobs, meter: Meter) -> None:
+    """One move: the phase's players follow the gradients of its terms on a batch."""
+    engine = game.engine
+    torch.manual_seed(seeds.derive(game.seed, engine.rank, phase.name, game.draws))  # dropout, noise inputs
+    game.only(phase.moves + phase.keeps)
     for player in phase.moves:
         game.optimizers[player].zero()
     with engine.autocast():
@@ -30,7 +29,7 @@ def move(game: Game, feed: Feed, phase: Phase, knobs: Knobs, meter: Meter) -> No
         game.optimizers[player].step(knobs)
     meter.add(phase.name, terms, game.seen)
     if phase.clock:
-        game.seen += feed.recipe.batch
+        game.seen += game.recipe.batch
 
 
 def play(game: Game, feed: Feed, budget: Budget, meter: Meter, after: Callable[[Knobs], None]) -> None:
@@ -38,11 +37,13 @@ def play(game: Game, feed: Feed, budget: Budget, meter: Meter, after: Callable[[
     phases = game.recipe.phases()
     while not budget.done(game.seen):
         knobs = game.recipe.schedule(game.seen, budget.progress(game.seen))
-        before = game.seen
+        before, batch = game.seen, None
         for phase in phases:
             if game.round % phase.every == 0:
                 for _ in range(phase.repeat):
-                    move(game, feed, phase, knobs, meter)
+                    if phase.fresh or batch is None:
+                        batch, game.draws = feed.draw(game.draws, game.round), game.draws + 1
+                    move(game, batch, phase, knobs, meter)
         game.round += 1
         game.average.update(knobs.ema, game.seen - before)
         after(knobs)

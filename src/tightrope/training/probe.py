@@ -30,10 +30,10 @@ def measure(recipe: Recipe, dataset: Dataset, engine: Engine) -> dict[str, float
     for precision in ("fp32", "bf16"):
         trial = Engine(str(engine.device), precision)
         nets = {name: trial.format(copy.deepcopy(net)) for name, net in game.nets.items()}
-        moved = dataclasses.replace(batch, real=trial.bring(batch.real), z=trial.bring(batch.z))
+        real, z = trial.bring(batch.real), trial.bring(batch.z)
         best, start = float("inf"), time.perf_counter()
         while time.perf_counter() - start < PATIENCE or best == float("inf"):
-            best = min(best, _round(recipe, nets, moved, trial))
+            best = min(best, _round(recipe, nets, dataclasses.replace(batch, real=real, z=z, made={}), trial))
         speeds[precision] = size / best
     return speeds
 
@@ -49,7 +49,7 @@ def _round(recipe: Recipe, nets: dict[str, nn.Module], batch: Batch, engine: Eng
     knobs = recipe.schedule(0, 0.0)
     for phase in recipe.phases():
         for name, net in nets.items():
-            net.requires_grad_(name in phase.moves)
+            net.requires_grad_(name in phase.moves + phase.keeps)
         with engine.autocast():
             total = phase.terms(nets, batch, knobs).total
         total.backward()
