@@ -10,7 +10,14 @@ import statistics
 import subprocess
 import sys
 
-COMMANDS = (["--help"], ["recipes"], ["show", "swift"], ["train", "--help"], ["trian"], ["train", "swift", "fashion", "--gama", "1"])
+COMMANDS = (
+    ["--help"],
+    ["recipes"],
+    ["show", "swift"],
+    ["train", "--help"],
+    ["trian"],
+    ["train", "swift", "fashion", "--gama", "1"],
+)
 CHECK = "import sys; from tightrope.cli.main import main; main(sys.argv[1:]); print('TORCH' if 'torch' in sys.modules else '')"
 
 

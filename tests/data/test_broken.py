@@ -247,6 +247,7 @@ def empty_zip(folder: Path) -> Path:
 IMAGES = np.zeros((4, 8, 8), np.uint8)
 BAD = np.zeros((4, 8, 8), np.float32)
 BAD[1, 2, 3] = np.nan
+CUT = b"\x93NUMPY\x01\x00\x46\x00{'descr': '|u1', 'fortran_order': False, 'shape': (9, 99, 99)} "
 SOURCES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "empty folder": (directory, "no images"),
     "all rejected": (all_bad, "no usable image (3 rejected; the first is 0.png: not an image"),
@@ -261,7 +262,7 @@ SOURCES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "pickled npy": (save("x.npy", x=np.array([{}], dtype=object)), "pickle"),
     "a pickle named npy": (raw("x.npy", b"\x80\x04N."), "pickle"),
     "damaged npy": (raw("x.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr'"), "damaged"),
-    "cut npy": (raw("x.npy", b"\x93NUMPY\x01\x00\x46\x00{'descr': '|u1', 'fortran_order': False, 'shape': (9, 99, 99)} "), "damaged"),
+    "cut npy": (raw("x.npy", CUT), "damaged"),
     "damaged npz": (raw("x.npz", b"PK nothing"), "damaged"),
     "empty npz file": (raw("x.npz", b""), "damaged"),
     "npz without images": (save("x.npz", weights=IMAGES, bias=IMAGES), "weights, bias"),
@@ -362,7 +363,9 @@ def test_random_damage_never_escapes(tmp_path: Path) -> None:
         for at in random.integers(0, len(content), 3):
             content[at if turn % 3 else at % 100] = random.integers(256)
         (tmp_path / name).write_bytes(content)
+        message = ""
         try:
-            assert len(load(tmp_path / name)) >= 2
+            load(tmp_path / name)
         except InputError as error:
-            assert "\n" not in str(error)
+            message = str(error)
+        assert "\n" not in message

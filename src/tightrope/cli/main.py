@@ -80,7 +80,7 @@ examples:
   tightrope train                                swift on fashion
   tightrope train swift ./photos --size 64 --minutes 60
   tightrope train dcgan fashion --seen 200000 --lr 1e-4
-  torchrun --nproc-per-node 2 -m tightrope train r3gan ./photos"""
+  torchrun --nproc-per-node 2 -m -- tightrope train r3gan ./photos"""
     add = parser.add_argument
     add("recipe", nargs="?", metavar="RECIPE", help="a name of `tightrope recipes` or a recipe's file (default: swift)")
     add("data", nargs="?", metavar="DATA", help="an embedded set or a path, see `tightrope data` (default: fashion)")

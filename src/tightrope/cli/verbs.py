@@ -80,7 +80,7 @@ def sample(arguments: Namespace) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file; name a directory.")
     generator = api.load(arguments.run)
-    modality = data_room.modality(generator.spec)
+    modality = data_room.modality_of(generator.spec)
     samples = generator.sample(seeds=seeds)
     out.mkdir(parents=True, exist_ok=True)
     written = modality.save(samples, [f"{seed:06d}" for seed in seeds], out)

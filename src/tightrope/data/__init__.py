@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from tightrope.data.images import ImageDataset, Images
     from tightrope.data.inspection import inspect
     from tightrope.data.loading import load
+    from tightrope.data.modality import modality_of
     from tightrope.data.points import PointDataset, Points
     from tightrope.data.selection import pick
     from tightrope.data.sources import Reject
 
-__all__ = ["ImageDataset", "Images", "PointDataset", "Points", "Reject", "inspect", "load", "names", "pick"]
+__all__ = ["ImageDataset", "Images", "PointDataset", "Points", "Reject", "inspect", "load", "modality_of", "names", "pick"]
 
 _HOME = {
     "ImageDataset": "images",
@@ -32,6 +33,7 @@ _HOME = {
     "Reject": "sources",
     "inspect": "inspection",
     "load": "loading",
+    "modality_of": "modality",
     "pick": "selection",
 }
 

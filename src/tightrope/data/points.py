@@ -126,7 +126,8 @@ class PointDataset:
         digest = hashlib.sha256(repr(self.points.shape).encode())
         digest.update(self.points.astype("<f4").tobytes())
         self.fingerprint = digest.hexdigest()
-        self.spec = DataSpec(modality="points", shape=(points.shape[1],), count=len(points), scale=self.scale)
+        mean = tuple(float(m) for m in self.mean)
+        self.spec = DataSpec(modality="points", shape=(points.shape[1],), count=len(points), scale=self.scale, mean=mean)
         self.modality: Modality = Points(self.scale, self.mean, self.points[:MOST_DRAWN])
         self.rejects: list[Reject] = []
         self._standard = torch.from_numpy(((self.points - self.mean) / self.scale).astype(np.float32))

@@ -20,7 +20,7 @@ from tightrope.core.spec import DataSpec
 from tightrope.networks.dcgan import DCGANCritic, DCGANGenerator
 from tightrope.networks.mlp import MLPCritic, MLPGenerator
 from tightrope.objectives import ALL
-from tightrope.penalties import r1, r2
+from tightrope.penalties import r1, squared_gradient
 
 WARM = 0.02  # share of the run over which the rates rise
 
@@ -85,15 +85,18 @@ class Swift:
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         batch.made["fake"] = nets["G"](batch.z)
-        fake = batch.made["fake"].detach()
-        on_real, on_fake = nets["D"](torch.cat([batch.real, fake])).chunk(2)  # one pass: D mixes no samples
+        penalised = batch.round % self.r1_every == 0
+        shown = torch.cat([batch.real, batch.made["fake"].detach()]).requires_grad_(penalised and self.r2)
+        logits = nets["D"](shown)  # one pass: D mixes no samples
+        on_real, on_fake = logits.chunk(2)
         terms = Terms(adversarial=ALL[self.objective].d(on_real, on_fake))
-        if batch.round % self.r1_every == 0:
-            weight = self.r1_every * knobs.penalty * self.gamma / 2
+        weight = self.r1_every * knobs.penalty * self.gamma / 2
+        if penalised and self.r2:
+            at_real, at_fake = squared_gradient(logits, shown).chunk(2)
+            terms |= {"r1": weight * at_real.mean(), "r2": weight * at_fake.mean()}
+        elif penalised:
             terms["r1"] = weight * r1(nets["D"], batch.real).mean()
-            if self.r2:
-                terms["r2"] = weight * r2(nets["D"], fake).mean()
-        return terms.watch(real=on_real, fake=on_fake, samples=fake)
+        return terms.watch(real=on_real, fake=on_fake, samples=batch.made["fake"])
 
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         objective = ALL[self.objective]

@@ -103,7 +103,7 @@ class Trainer:
         with _signals(self._note_signal):
             try:
                 play(self.game, self.feed, self.budget, self.meter, self._after)
-                self._tick(self.game.recipe.schedule(self.game.seen, 1.0), final=True)
+                self._finish()
             except RunStopped as error:
                 kept = checkpoint.found(self.checkpoints)
                 where = f"the last healthy checkpoint is {kept[-1]}" if kept else "no checkpoint had been written yet"
@@ -122,6 +122,13 @@ class Trainer:
             self._tick(knobs)
         elif self._stop and self.engine.processes == 1:
             self._leave(knobs)
+
+    def _finish(self) -> None:
+        """The last tick, unless the last round just had one, and the last checkpoint."""
+        if self._last[0] != self.game.seen:
+            self._tick(self.game.recipe.schedule(self.game.seen, 1.0), final=True)
+        else:
+            self._save()
 
     def _pulse(self) -> None:
         """Tell the listeners how far the run is, twice a second, from numbers the host knows anyway."""
