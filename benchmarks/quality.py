@@ -2,7 +2,12 @@
 
     python benchmarks/quality.py --data fashion --minutes 10 --seeds 0 1 2
 
-The two take turns, seed by seed; nothing else may run beside them. The peer is judged with batch statistics and with running
+The two take turns, seed by seed; nothing else may run beside them. Where something does (two threads that share their cores
+lose most of their speed), measure both speeds on the quiet machine first and train each on the samples it sees in that time:
+
+    python benchmarks/quality.py --speeds                                    # samples/s of both, interleaved
+    python benchmarks/quality.py --minutes 10 --rate plain=304 swift=782     # as many samples as in 10 minutes at that speed
+ The peer is judged with batch statistics and with running
 ones, and the better number counts. Results are appended to --out as JSON lines, so that a stopped benchmark goes on.
 """
 
@@ -27,27 +32,50 @@ from tightrope.metrics.judge import evaluate
 COUNT = 10_000
 
 
-def measure(name: str, data: str, size: int | None, minutes: float, seed: int) -> dict:
-    """Train one contender and judge it."""
+def measure(name: str, data: str, size: int | None, minutes: float, seed: int, rate: float | None) -> dict:
+    """Train one contender for so many minutes, or for the samples it sees in them at a known rate, and judge it."""
     dataset = data_room.load(data, size=size)
     start = time.perf_counter()
     if name == "plain":
         loop = PlainLoop(dataset.batch(torch.arange(len(dataset))), seed=derive(seed, "plain") % 2**31)
-        loop.train(minutes * 60)
+        if rate is None:
+            loop.train(minutes * 60)
+        else:
+            for _ in range(int(minutes * 60 * rate / BATCH)):
+                loop.step()
         seconds, seen = time.perf_counter() - start, loop.steps * BATCH
         judged = [evaluate(loop.sampler(training=mode), dataset, count=COUNT) for mode in (True, False)]
         records = min(judged, key=lambda found: found[0]["value"])
     else:
         options = tightrope.Options(size=size, runs=Path(tempfile.mkdtemp()), judge=0)
-        run = tightrope.train(name, data, minutes=minutes, seed=seed, options=options)
+        budget = {"minutes": minutes} if rate is None else {"seen": int(minutes * 60 * rate)}
+        run = tightrope.train(name, data, seed=seed, options=options, **budget)
         end = json.loads((run.path / "events.jsonl").read_text().splitlines()[-2])
         seconds, seen = end["seconds"], end["seen"]
         records = run.evaluate(COUNT, dataset)
     values = {r["name"].split("[")[0]: r["value"] for r in records}
     return {
-        "name": name, "data": data, "size": dataset.spec.size, "minutes": minutes, "seed": seed, "seconds": round(seconds, 1),
-        "seen": seen, "load": os.getloadavg()[0], **values,
+        "name": name, "data": data, "size": dataset.spec.size, "minutes": minutes, "seed": seed, "rate": rate,
+        "seconds": round(seconds, 1), "seen": seen, "load": os.getloadavg()[0], **values,
     }  # fmt: skip
+
+
+def speeds(data: str, size: int | None, seconds: float = 12, repeats: int = 3) -> None:
+    """Samples a second of both in turns; the default with its ticks, previews and checkpoints."""
+    dataset = data_room.load(data, size=size)
+    loop = PlainLoop(dataset.batch(torch.arange(len(dataset))))
+    loop.train(seconds / 4)
+    for _ in range(repeats):
+        steps, start = loop.steps, time.perf_counter()
+        loop.train(seconds)
+        plain = (loop.steps - steps) * BATCH / (time.perf_counter() - start)
+        options = tightrope.Options(size=size, runs=Path(tempfile.mkdtemp()), judge=0)
+        run = tightrope.train("swift", data, minutes=1.5 * seconds / 60, options=options)
+        ticks = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+        ticks = [event for event in ticks if event["event"] == "tick"]
+        first, last = ticks[len(ticks) // 4], ticks[-1]
+        swift = (last["seen"] - first["seen"]) / (last["seconds"] - first["seconds"])
+        print(f"{data} {dataset.spec.size} px: plain {plain:.0f}/s, swift {swift:.0f}/s, load {os.getloadavg()[0]:.1f}", flush=True)
 
 
 def show(rows: list[dict]) -> None:
@@ -79,15 +107,20 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--names", nargs="+", default=["plain", "swift"])
+    parser.add_argument("--rate", nargs="*", default=[], metavar="NAME=SAMPLES/S")
+    parser.add_argument("--speeds", action="store_true", help="only measure the speeds")
     parser.add_argument("--out", type=Path, default=Path("quality.jsonl"))
     arguments = parser.parse_args()
+    if arguments.speeds:
+        return speeds(arguments.data, arguments.size)
+    rates = {name: float(value) for name, _, value in (item.partition("=") for item in arguments.rate)}
     rows = [json.loads(line) for line in arguments.out.read_text().splitlines()] if arguments.out.exists() else []
     size = arguments.size or data_room.load(arguments.data).spec.size
     done = {(r["name"], r["data"], r["size"], r["minutes"], r["seed"]) for r in rows}
     for seed in arguments.seeds:
         for name in arguments.names:
             if (name, arguments.data, size, arguments.minutes, seed) not in done:
-                rows.append(measure(name, arguments.data, arguments.size, arguments.minutes, seed))
+                rows.append(measure(name, arguments.data, arguments.size, arguments.minutes, seed, rates.get(name)))
                 with open(arguments.out, "a") as file:
                     file.write(json.dumps(rows[-1]) + "\n")
     show(rows)

@@ -120,6 +120,9 @@ def test_weights_round_trip_and_broken_ones_are_refused(tmp_path: Path) -> None:
     images = torch.randn(2, 3, 64, 64)
     assert network.features(images).shape == (2, 64)
     assert torch.equal(load_classifier(path).network(images), network(images))
+    again = tmp_path / "again.safetensors"
+    save_classifier(again, network, dict(reversed(header.items())))
+    assert again.read_bytes() == path.read_bytes()
     path.write_bytes(path.read_bytes()[:100])
     for broken in (path, tmp_path / "absent.safetensors"):
         with pytest.raises(InputError, match="weights of a judge"):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from jaxtyping import Float
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from tightrope.core.errors import InputError
@@ -76,9 +76,22 @@ class Classifier(NamedTuple):
 
 
 def save_classifier(path: Path, network: SmallCNN, header: dict[str, str]) -> None:
-    """Write the weights with `header` in the safetensors metadata."""
+    """Write the weights with `header` in the safetensors metadata; equal content gives equal bytes."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    write_atomically(path, lambda partial: save_file(tensors, partial, metadata=header))
+    content = _in_order(save(tensors, metadata=header))
+    write_atomically(path, lambda partial: _write(partial, content))
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file with its header's keys sorted: the library writes metadata in an order that varies."""
+    length = int.from_bytes(content[:8], "little")
+    text = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def load_classifier(path: Path) -> Classifier:

@@ -34,7 +34,7 @@ class Swift:
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "toy": {"width": 16, "z": 4, "batch": 4},
         "points": {
-            "objective": "relativistic", "width": 128, "z": 2, "lr_g": 1.5e-3, "lr_d": 1.5e-3, "beta2": 0.99, "gamma": 0.05,
+            "objective": "relativistic", "width": 128, "z": 2, "latent": "uniform", "lr_g": 1.5e-3, "lr_d": 1.5e-3, "beta2": 0.99, "gamma": 0.05,
             "gamma_end": 0.01, "r1_every": 1, "r2": True, "ema": 31_000.0, "batch": 128,
         },
     }
@@ -42,6 +42,7 @@ class Swift:
     objective: str = hyper("non-saturating", "adversarial loss", choices=("minimax", "non-saturating", "relativistic"))
     width: int = hyper(128, "channels at 4 px, halved with every doubling (points: units of a hidden layer)", low=1, high=4096)
     z: int = hyper(100, "latent dimension", low=1, high=4096)
+    latent: str = hyper("normal", "distribution of the latents", choices=("normal", "uniform"))
     lr_g: float = hyper(1e-3, "learning rate of G at the start; it falls to 0", low=1e-7, high=1.0)
     lr_d: float = hyper(5e-4, "learning rate of D at the start; it falls to 0", low=1e-7, high=1.0)
     beta2: float = hyper(0.95, "Adam's second decay rate", low=0.0, high=0.9999)
@@ -105,6 +106,8 @@ class Swift:
         return Terms(adversarial=objective.g(on_fake, nets["D"](batch.real).detach() if objective.paired else None))
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
+        if self.latent == "uniform":
+            return torch.rand(n, self.z, generator=generator) * 2 - 1
         return torch.randn(n, self.z, generator=generator)
 
     def sample(self, nets: Networks, z: Tensor, labels: Tensor | None = None) -> Tensor:
