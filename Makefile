@@ -15,6 +15,7 @@ test: $(STAMP) lint
 
 lint: $(STAMP)
 	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m ruff format --check .
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/python -c "import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())"
 

@@ -1,6 +1,6 @@
 """CPU seconds of what a user types before anything is trained, and whether torch was imported for it.
 
-    python benchmarks/front_door.py
+python benchmarks/front_door.py
 """
 
 from __future__ import annotations

@@ -49,7 +49,9 @@ def main() -> None:
         count = sum(1 for path in arguments.folder.rglob("*") if path.is_file())
         print(f"training on a folder of {count:,} images: peak {folder_peak(arguments.folder):,.0f} MB")
     early, late = growth(arguments.seen)
-    print(f"swift on fashion, {arguments.seen:,} samples: {early:,.0f} MB at 10 %, {late:,.0f} MB at the end ({late - early:+,.0f})")
+    print(
+        f"swift on fashion, {arguments.seen:,} samples: {early:,.0f} MB at 10 %, {late:,.0f} MB at the end ({late - early:+,.0f})"
+    )
 
 
 if __name__ == "__main__":

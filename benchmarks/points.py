@@ -1,6 +1,6 @@
 """The default preset on points: modes, high-quality share and CPU seconds, ten seeds a set.
 
-    python benchmarks/points.py
+python benchmarks/points.py
 """
 
 from __future__ import annotations

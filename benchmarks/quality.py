@@ -75,7 +75,9 @@ def speeds(data: str, size: int | None, seconds: float = 12, repeats: int = 3) -
         ticks = [event for event in ticks if event["event"] == "tick"]
         first, last = ticks[len(ticks) // 4], ticks[-1]
         swift = (last["seen"] - first["seen"]) / (last["seconds"] - first["seconds"])
-        print(f"{data} {dataset.spec.size} px: plain {plain:.0f}/s, swift {swift:.0f}/s, load {os.getloadavg()[0]:.1f}", flush=True)
+        print(
+            f"{data} {dataset.spec.size} px: plain {plain:.0f}/s, swift {swift:.0f}/s, load {os.getloadavg()[0]:.1f}", flush=True
+        )
 
 
 def show(rows: list[dict]) -> None:
@@ -112,7 +114,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("quality.jsonl"))
     arguments = parser.parse_args()
     if arguments.speeds:
-        return speeds(arguments.data, arguments.size)
+        speeds(arguments.data, arguments.size)
+        return
     rates = {name: float(value) for name, _, value in (item.partition("=") for item in arguments.rate)}
     rows = [json.loads(line) for line in arguments.out.read_text().splitlines()] if arguments.out.exists() else []
     size = arguments.size or data_room.load(arguments.data).spec.size

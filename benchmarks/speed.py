@@ -1,6 +1,6 @@
 """Speed of the `dcgan` recipe against the plain loop, same networks and batch, interleaved in one run; and the loop's own share.
 
-    python benchmarks/speed.py --threads 2
+python benchmarks/speed.py --threads 2
 """
 
 from __future__ import annotations

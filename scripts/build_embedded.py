@@ -94,10 +94,17 @@ def build_fashion(source: Path, folder: Path) -> None:
         size = save_mosaic(folder / name, mosaic(np.repeat(chosen[..., None], 3, axis=3), 40, fill=0))
         print(f"fashion {FASHION[label]}: {len(chosen)} images, {size / len(chosen):.0f} bytes an image", flush=True)
         mosaics.append({"file": name, "count": len(chosen), "columns": 40, "label": label})
-    write_index(folder / "fashion.json", {
-        "side": 28, "channels": 1, "classes": FASHION, "mosaics": mosaics,
-        "licence": "MIT (Zalando SE)", "source": FASHION_SOURCE,
-    })
+    write_index(
+        folder / "fashion.json",
+        {
+            "side": 28,
+            "channels": 1,
+            "classes": FASHION,
+            "mosaics": mosaics,
+            "licence": "MIT (Zalando SE)",
+            "source": FASHION_SOURCE,
+        },
+    )
 
 
 def without_variation(code: str) -> str:
@@ -110,9 +117,7 @@ def groups_by_code(emojibase: list[dict[str, Any]]) -> dict[str, int]:
     for entry in emojibase:
         group = entry.get("group")
         for form in (entry, *entry.get("skins", ())):
-            found[without_variation(form["hexcode"])] = (
-                GROUPS.index("symbols") if group is None else EMOJIBASE_GROUPS[group]
-            )
+            found[without_variation(form["hexcode"])] = GROUPS.index("symbols") if group is None else EMOJIBASE_GROUPS[group]
     return found
 
 
@@ -173,11 +178,19 @@ def build_emoji(source: Path, folder: Path) -> None:
         size = save_mosaic(folder / name, mosaic(np.stack([pixels for _, _, pixels in part]), 16, fill=255))
         print(f"{name}: {len(part)} images, {size / len(part):.0f} bytes an image", flush=True)
         mosaics.append({"file": name, "count": len(part), "columns": 16})
-    write_index(folder / "emoji.json", {
-        "side": EMOJI_SIDE, "channels": 3, "classes": GROUPS, "mosaics": mosaics,
-        "licence": "Apache-2.0 (Google LLC, Noto Emoji)", "source": NOTO_SOURCE,
-        "labels": [group for group, _, _ in entries], "names": [name for _, name, _ in entries],
-    })
+    write_index(
+        folder / "emoji.json",
+        {
+            "side": EMOJI_SIDE,
+            "channels": 3,
+            "classes": GROUPS,
+            "mosaics": mosaics,
+            "licence": "Apache-2.0 (Google LLC, Noto Emoji)",
+            "source": NOTO_SOURCE,
+            "labels": [group for group, _, _ in entries],
+            "names": [name for _, name, _ in entries],
+        },
+    )
 
 
 def main() -> None:

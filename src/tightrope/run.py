@@ -92,9 +92,7 @@ def load(path: str | Path) -> Generator:
         raise InputError(f"{file}: does not fit this version's recipe {header['recipe']!r} ({first}).") from error
 
 
-def recipe_record(
-    header: recipes.Header, file: str, built: Any, preset: str | None, fields: dict[str, Any]
-) -> dict[str, Any]:
+def recipe_record(header: recipes.Header, file: str, built: Any, preset: str | None, fields: dict[str, Any]) -> dict[str, Any]:
     """run.json's "recipe"."""
     declared = {name: dataclasses.asdict(field) for name, field in header.fields.items()}
     own_file = str(Path(file).resolve()) if file.endswith(".py") else file

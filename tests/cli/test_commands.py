@@ -31,7 +31,14 @@ def out(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_help_and_listings_do_not_import_torch() -> None:
-    for words in (["--help"], ["recipes"], ["show", "swift"], ["train", "--help"], ["trian"], ["train", "swift", "x", "--gama", "1"]):
+    for words in (
+        ["--help"],
+        ["recipes"],
+        ["show", "swift"],
+        ["train", "--help"],
+        ["trian"],
+        ["train", "swift", "x", "--gama", "1"],
+    ):
         code = f"import sys; from tightrope.cli.main import main; main({words!r}); assert 'torch' not in sys.modules"
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
@@ -99,7 +106,9 @@ def test_data_tells_what_training_would_see(run: Path, tmp_path: Path, capsys: p
 
 def test_training_prints_events_as_json(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = str(run.parent.parent / "grey.npz")
-    printed = out(["train", "gan", data, "--preset", "toy", "--seen", "40", "--runs", str(tmp_path), "--judge", "0", "--json"], capsys)
+    printed = out(
+        ["train", "gan", data, "--preset", "toy", "--seen", "40", "--runs", str(tmp_path), "--judge", "0", "--json"], capsys
+    )
     lines = [json.loads(line) for line in printed.splitlines()]
     assert lines[0]["event"] == "start"
     assert lines[-1]["event"] == "result"

@@ -101,4 +101,3 @@ def test_diracgan_under_r1_converges_and_without_it_does_not() -> None:
 
     assert distance(gamma=1.0) < 0.05
     assert distance(gamma=0.0) > 0.3
-

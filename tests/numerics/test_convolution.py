@@ -53,9 +53,7 @@ def gradients(layer: nn.Module, x: Tensor, g: Tensor | None) -> tuple[Tensor, Te
 
 @pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize("name", LAYERS)
-def test_matches_pytorch(
-    name: str, channels_last: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_matches_pytorch(name: str, channels_last: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(winograd, "_CHUNK", 2 * 32 * 8 * 16)  # blocks of two images: the last one is smaller
     torch.manual_seed(0)
     layer = copy.deepcopy(LAYERS[name][0]).double()

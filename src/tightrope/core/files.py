@@ -13,6 +13,8 @@ from typing import Any
 
 from tightrope.core.errors import InputError
 
+UMASK = os.umask(0o022)  # asking for it means setting it
+os.umask(UMASK)
 PARTIAL = ".partial"  # suffix of a file that is being written; such files are never read
 
 
@@ -26,6 +28,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(partial)
+        partial.chmod(0o666 & ~UMASK)  # some writers make files that only their owner can read
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)

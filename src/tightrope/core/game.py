@@ -55,7 +55,7 @@ class Knobs:
 class Terms(dict[str, Tensor]):
     """The named scalars of one loss; their sum is minimised and their names are the curves.
 
-        Terms(adversarial=..., r1=...).watch(real=logits, fake=logits)
+    Terms(adversarial=..., r1=...).watch(real=logits, fake=logits)
     """
 
     def __init__(self, **terms: Tensor) -> None:

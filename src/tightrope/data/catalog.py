@@ -12,9 +12,7 @@ EMBEDDED = {
     "ring8": "100,000 points: 8 Gaussians on a circle of radius 1, sigma 0.01",
     "grid25": "100,000 points: 25 Gaussians on the grid {-4, -2, 0, 2, 4} squared, sigma 0.05",
 }
-IMAGE_SUFFIXES = frozenset(
-    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"}
-)
+IMAGE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"})
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 KNOWN = "a folder or .zip of images, .npz, .npy, IDX files (*-ubyte, *-ubyte.gz), or a .csv of points"
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"

@@ -41,9 +41,7 @@ def load_embedded(name: str, size: int | None, root: Path | None) -> ImageDatase
     index = cache.obtain(
         folder, plan, lambda: _blocks(record, side), lambda: {"originals": {"kinds": {"WEBP mosaic": plan.most}}}
     )
-    return ImageDataset(
-        name=name, folder=folder, index=index, licence=record["licence"], source={"data": name, "size": side}
-    )
+    return ImageDataset(name=name, folder=folder, index=index, licence=record["licence"], source={"data": name, "size": side})
 
 
 def _blocks(record: dict[str, Any], side: int) -> Iterator[cache.Block]:

@@ -1,6 +1,6 @@
 """`load`: one call from a name or a path to a data set.
 
-    python -c "from tightrope.data import load; print(load('fashion').spec)"
+python -c "from tightrope.data import load; print(load('fashion').spec)"
 """
 
 from __future__ import annotations
@@ -83,9 +83,7 @@ def _existing(name: str) -> Path:
     raise InputError(f"{shown(name) or repr(name)}: no such file or folder, nor embedded data. {near(name)}.")
 
 
-def _folder(
-    path: Path, size: int | None, cache: Path | None, progress: Callable[[int, int], None] | None
-) -> ImageDataset:
+def _folder(path: Path, size: int | None, cache: Path | None, progress: Callable[[int, int], None] | None) -> ImageDataset:
     idx = find_idx(path)
     if idx is not None:
         return load_idx(idx, size, cache, progress=progress)

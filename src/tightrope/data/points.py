@@ -161,6 +161,10 @@ def _mixture(name: str, centres: np.ndarray, sigma: float, seed: int) -> PointDa
     component = random.randint(len(centres), size=COUNT)
     points = centres[component] + sigma * random.standard_normal((COUNT, centres.shape[1]))
     return PointDataset(
-        points, name=name, source={"data": name}, licence="none needed (generated)",
-        centres=centres.astype(np.float32), sigma=sigma,
+        points,
+        name=name,
+        source={"data": name},
+        licence="none needed (generated)",
+        centres=centres.astype(np.float32),
+        sigma=sigma,
     )

@@ -108,8 +108,7 @@ def judge_for(spec: DataSpec) -> Judge:
     if spec.modality == "images" and spec.channels in (1, 3):
         return _image_judge("fashion-cnn" if spec.channels == 1 else "emoji-cnn")
     raise InputError(
-        f"no judge for {spec.modality} of the shape {spec.shape}; "
-        "there are judges for grey and RGB images and for points."
+        f"no judge for {spec.modality} of the shape {spec.shape}; there are judges for grey and RGB images and for points."
     )
 
 
@@ -157,9 +156,7 @@ def evaluate(sample: Sampler, dataset: Dataset, *, count: int = 10_000, batch: i
     """
     judge = judge_for(dataset.spec)
     if count < 2 or batch < 1 or len(dataset) < 4:
-        raise InputError(
-            f"evaluate: count {count}, batch {batch}, {len(dataset)} real samples; at least 2, 1 and 4 are needed."
-        )
+        raise InputError(f"evaluate: count {count}, batch {batch}, {len(dataset)} real samples; at least 2, 1 and 4 are needed.")
     halves = reference_halves(judge, dataset, count, batch)
     reference, protocol = halves[0].merge(halves[1]), protocol_of(judge, dataset, halves, count)
     stored: Iterable[np.ndarray] = generated(sample, dataset, count, batch)
@@ -190,8 +187,7 @@ def generated(sample: Sampler, dataset: Dataset, count: int, batch: int) -> Iter
         samples = sample(start, expected[0])
         if tuple(samples.shape) != expected:
             raise InputError(
-                f"evaluate: sample({start}, {expected[0]}) gave the shape {tuple(samples.shape)}; "
-                f"{expected} was expected."
+                f"evaluate: sample({start}, {expected[0]}) gave the shape {tuple(samples.shape)}; {expected} was expected."
             )
         samples = samples.detach().to("cpu", torch.float32)
         if not torch.isfinite(samples).all():

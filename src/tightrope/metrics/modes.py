@@ -44,8 +44,7 @@ def mode_report(points: Float[Tensor, "N dim"], centres: Float[Tensor, "K dim"],
     """
     if points.ndim != 2 or not len(points) or points.shape[1] != centres.shape[1]:
         raise InputError(
-            f"mode_report: points have the shape {tuple(points.shape)}; "
-            f"(N, {centres.shape[1]}) with N >= 1 was expected."
+            f"mode_report: points have the shape {tuple(points.shape)}; (N, {centres.shape[1]}) with N >= 1 was expected."
         )
     if not torch.isfinite(points).all():
         raise InputError("mode_report: points hold a NaN or an infinity; look at the samples they come from.")

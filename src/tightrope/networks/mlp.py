@@ -58,9 +58,7 @@ class MLPGenerator(nn.Module):
 class MLPCritic(nn.Module):
     """Samples -> `depth` hidden layers of `width` -> one logit. `pieces` > 1 makes the hidden layers maxout."""
 
-    def __init__(
-        self, shape: tuple[int, ...], *, width: int, depth: int, pieces: int = 1, dropout: float = 0.0
-    ) -> None:
+    def __init__(self, shape: tuple[int, ...], *, width: int, depth: int, pieces: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
         sizes = [math.prod(shape)] + [width] * depth
         layers: list[nn.Module] = [nn.Flatten()]

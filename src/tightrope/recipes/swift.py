@@ -34,8 +34,19 @@ class Swift:
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "toy": {"width": 16, "z": 4, "batch": 4},
         "points": {
-            "objective": "relativistic", "width": 128, "z": 2, "latent": "uniform", "lr_g": 1.5e-3, "lr_d": 1.5e-3, "beta2": 0.99, "gamma": 0.05,
-            "gamma_end": 0.01, "r1_every": 1, "r2": True, "ema": 31_000.0, "batch": 128,
+            "objective": "relativistic",
+            "width": 128,
+            "z": 2,
+            "latent": "uniform",
+            "lr_g": 1.5e-3,
+            "lr_d": 1.5e-3,
+            "beta2": 0.99,
+            "gamma": 0.05,
+            "gamma_end": 0.01,
+            "r1_every": 1,
+            "r2": True,
+            "ema": 31_000.0,
+            "batch": 128,
         },
     }
 

@@ -28,9 +28,7 @@ class Game:
     def __init__(self, recipe: Recipe, spec: DataSpec, engine: Engine, seed: int) -> None:
         self.recipe, self.spec, self.engine, self.seed = recipe, spec, engine, seed
         torch.manual_seed(seeds.derive(seed, "init"))
-        self.nets: dict[str, nn.Module] = {
-            name: engine.place(net).train() for name, net in recipe.networks(spec).items()
-        }
+        self.nets: dict[str, nn.Module] = {name: engine.place(net).train() for name, net in recipe.networks(spec).items()}
         self.average = Average(self.nets, recipe.AVERAGED)
         self.optimizers = {name: Optimizer(self.nets[name], adam) for name, adam in recipe.optimizers().items()}
         self.seen = self.round = self.draws = 0

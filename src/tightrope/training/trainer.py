@@ -193,9 +193,7 @@ class Trainer:
             counters = {**game.counters(), "budget": anchor, "next_tick": self._next_tick}
             path = checkpoint.save(self.checkpoints, game.tensors(), counters)
             facts = {**self.plan.facts, "seen": str(game.seen)}
-            write_atomically(
-                self.plan.folder / "generator.safetensors", lambda p: write_generator(p, game.average.nets, facts)
-            )
+            write_atomically(self.plan.folder / "generator.safetensors", lambda p: write_generator(p, game.average.nets, facts))
             self.events.write("checkpoint", seen=game.seen, path=str(path.relative_to(self.plan.folder)))
         self.engine.barrier()
 

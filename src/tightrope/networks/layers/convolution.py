@@ -99,12 +99,7 @@ class FastConv2d(nn.Conv2d):
             y = y[..., None, None]
         elif _halves(self) and c <= _THIN and n >= _BROAD and min(size) >= 2 and size[0] % 2 == size[1] % 2 == 0:
             y = _ThinDown.apply(x, w)
-        elif (
-            _halves(self)
-            and min(n, c) >= _DEEP
-            and min(size) >= 4
-            and size[0] % 4 == size[1] % 4 == 0
-        ):
+        elif _halves(self) and min(n, c) >= _DEEP and min(size) >= 4 and size[0] % 4 == size[1] % 4 == 0:
             y = Down.apply(x, w)
         else:
             return super().forward(input)
@@ -124,11 +119,7 @@ class FastConvTranspose2d(nn.ConvTranspose2d):
             y = y.view(-1, *self.kernel_size, c).permute(0, 3, 1, 2)
         elif _halves(self) and c <= _THIN and n >= _BROAD:
             y = _ThinUp.apply(x, w)
-        elif (
-            _halves(self)
-            and min(n, c) >= _DEEP
-            and size[0] % 2 == size[1] % 2 == 0
-        ):
+        elif _halves(self) and min(n, c) >= _DEEP and size[0] % 2 == size[1] % 2 == 0:
             y = Up.apply(x, w)
         else:
             return super().forward(input, output_size)
