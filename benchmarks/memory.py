@@ -3,8 +3,8 @@
     python benchmarks/memory.py [--folder DIR]
 
 The first part trains the default on `fashion` and compares the memory at 10 % and at 100 % of the run, as the run's own records
-tell it. The second trains on a folder (made by `benchmarks/data_folder.py --keep DIR`) in a fresh process, from an empty cache, and
-prints that process's peak.
+tell it. The second trains on a folder (made by `benchmarks/data_folder.py --keep DIR`) in a fresh process, from an empty cache,
+and prints that process's peak.
 """
 
 from __future__ import annotations

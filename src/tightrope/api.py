@@ -30,6 +30,7 @@ __all__ = ["Options", "Run", "load", "resume", "train"]
 
 TICKS = 60  # of a run, unless that would be more than TICK_SECONDS each
 TICK_SECONDS = 20.0
+FEW = 10_000  # samples below which a recipe's preset for few is chosen
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,11 +109,7 @@ def train(
     _set_threads(options.threads)
     engine = Engine(options.device)
     dataset = data_room.load(data, size=options.size)
-    spec = dataset.spec
-    if spec.modality not in header.modalities:
-        raise InputError(f"recipe {header.name} makes {' and '.join(header.modalities)}, {dataset.name} holds {spec.modality}.")
-    chosen = header.resolve(preset, fields, (f"{spec.modality}-{spec.size}", spec.modality))
-    built = recipes.find(recipe)(**chosen)
+    built = _build(header, recipe, dataset, preset, fields)
     record = {
         "tightrope": tightrope.__version__,
         "recipe": recipe_record(header, recipe, built, preset, fields),
@@ -123,21 +120,7 @@ def train(
     folder = _folder(run, options.runs, f"{header.name}-{dataset.name}", engine)
     if (folder / "run.json").exists():
         return _continue(Run(folder), record, options, started)
-    engine.precision, speeds = _precision(built, dataset, engine, options.precision)
-    record |= {
-        "command": list(options.command or sys.argv),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "precision": engine.precision,
-        "probe": speeds,
-        "threads": torch.get_num_threads(),
-        "processes": engine.processes,
-        "tick": options.tick or _tick(budget, speeds, built.batch),
-        "judge": options.judge,
-        "checkpoint_minutes": options.checkpoint_minutes,
-        "machine": machine.describe(engine.device),
-        "versions": machine.versions(),
-        "device": str(engine.device),
-    }
+    record |= _circumstances(built, dataset, engine, budget, options)
     if engine.chief:
         folder.mkdir(parents=True, exist_ok=True)
     return _play(folder, record, built, dataset, engine, options, started, fresh=True)
@@ -224,6 +207,36 @@ def _budget(seen: int | None, minutes: float | None) -> Budget:
 def _set_threads(threads: int | None) -> None:
     if threads is not None and threads != torch.get_num_threads():
         torch.set_num_threads(threads)
+
+
+def _build(header: recipes.Header, recipe: str, dataset: Dataset, preset: str | None, fields: dict[str, Any]) -> Any:
+    """The recipe with its fields, checked against the data."""
+    spec = dataset.spec
+    if spec.modality not in header.modalities:
+        raise InputError(f"recipe {header.name} makes {' and '.join(header.modalities)}, {dataset.name} holds {spec.modality}.")
+    few = [f"{spec.modality}-few"] * (spec.count < FEW)
+    chosen = header.resolve(preset, fields, (f"{spec.modality}-{spec.size}", *few, spec.modality))
+    return recipes.find(recipe)(**chosen)
+
+
+def _circumstances(built: Any, dataset: Dataset, engine: Engine, budget: Budget, options: Options) -> dict[str, Any]:
+    """How this run is done on this machine: run.json's other half. Decides the precision."""
+    engine.precision, speeds = _precision(built, dataset, engine, options.precision)
+    (tick,) = engine.agree([float(options.tick or _tick(budget, speeds, built.batch))])
+    return {
+        "command": list(options.command or sys.argv),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "precision": engine.precision,
+        "probe": speeds,
+        "threads": torch.get_num_threads(),
+        "processes": engine.processes,
+        "tick": int(tick),
+        "judge": options.judge,
+        "checkpoint_minutes": options.checkpoint_minutes,
+        "machine": machine.describe(engine.device),
+        "versions": machine.versions(),
+        "device": str(engine.device),
+    }
 
 
 def _precision(built: Any, dataset: Dataset, engine: Engine, wish: str) -> tuple[str, dict[str, float]]:

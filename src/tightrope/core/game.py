@@ -114,8 +114,8 @@ class Recipe(Protocol):
     Class attributes:
         MODALITIES: kinds of data it makes.
         AVERAGED: players whose weight average is kept and used for samples.
-        PRESETS: name -> fields; "toy" is tiny and quick, one named after a modality ("points") or a modality
-            and size ("images-64") is chosen for such data by itself.
+        PRESETS: name -> fields; "toy" is tiny and quick. One named after a modality ("points"), a modality and size
+            ("images-64") or a modality with fewer than 10,000 samples ("images-few") is chosen for such data by itself.
     """
 
     MODALITIES: ClassVar[tuple[str, ...]]

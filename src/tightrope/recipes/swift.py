@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from tightrope.augment import augment
 from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms
 from tightrope.core.hyper import hyper, recipe
 from tightrope.core.schedules import cosine
@@ -33,6 +34,7 @@ class Swift:
     AVERAGED: ClassVar[tuple[str, ...]] = ("G",)
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "toy": {"width": 16, "z": 4, "batch": 4},
+        "images-few": {"augment": 1.0},
         "points": {
             "objective": "relativistic",
             "width": 128,
@@ -61,6 +63,7 @@ class Swift:
     gamma_end: float = hyper(1.0, "weight of R1 at the end, as a share of that at the start", low=1e-6, high=1.0)
     r1_every: int = hyper(4, "rounds between two R1 penalties, which then count that many times", low=1, high=64)
     r2: bool = hyper(False, "penalise the gradient at generated samples too")
+    augment: float = hyper(0.0, "share of images shown to D in random colour and place (DiffAugment)", low=0.0, high=1.0)
     ema: float = hyper(10_000.0, "half-life of G's weight average, in samples", low=0.0, high=1e9)
     batch: int = hyper(16, "samples of a batch", low=1, high=65536)
 
@@ -92,13 +95,15 @@ class Swift:
         return Knobs(
             lr=min(1.0, progress / WARM) * cosine(1, 0, progress),
             penalty=self.gamma_end ** (1 - cosine(1, 0, progress)),
+            augment=self.augment,
             ema=min(self.ema, 0.1 * seen),
         )
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         batch.made["fake"] = nets["G"](batch.z)
         penalised = batch.round % self.r1_every == 0
-        shown = torch.cat([batch.real, batch.made["fake"].detach()]).requires_grad_(penalised and self.r2)
+        real, fake = (augment(x, knobs.augment) for x in (batch.real, batch.made["fake"].detach()))
+        shown = torch.cat([real, fake]).requires_grad_(penalised and self.r2)
         logits = nets["D"](shown)  # one pass: D mixes no samples
         on_real, on_fake = logits.chunk(2)
         terms = Terms(adversarial=ALL[self.objective].d(on_real, on_fake))
@@ -107,14 +112,15 @@ class Swift:
             at_real, at_fake = squared_gradient(logits, shown).chunk(2)
             terms |= {"r1": weight * at_real.mean(), "r2": weight * at_fake.mean()}
         elif penalised:
-            terms["r1"] = weight * r1(nets["D"], batch.real).mean()
+            terms["r1"] = weight * r1(nets["D"], real).mean()
         return terms.watch(real=on_real, fake=on_fake, samples=batch.made["fake"])
 
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         objective = ALL[self.objective]
         fake = batch.made["fake"] if "fake" in batch.made else nets["G"](batch.z)
-        on_fake = nets["D"](fake)
-        return Terms(adversarial=objective.g(on_fake, nets["D"](batch.real).detach() if objective.paired else None))
+        on_fake = nets["D"](augment(fake, knobs.augment))
+        on_real = nets["D"](augment(batch.real, knobs.augment)).detach() if objective.paired else None
+        return Terms(adversarial=objective.g(on_fake, on_real))
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
         if self.latent == "uniform":

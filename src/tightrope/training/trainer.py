@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from tightrope.core.data import Dataset
-from tightrope.core.errors import Interrupted, RunStopped
+from tightrope.core.errors import InputError, Interrupted, RunStopped
 from tightrope.core.files import write_atomically
 from tightrope.core.game import Knobs, Recipe
 from tightrope.training import checkpoint
@@ -97,8 +97,8 @@ class Trainer:
             RunStopped: a number was not finite; the last healthy checkpoint is kept.
         """
         if self.game.seen == 0:
-            self._next_tick, self._first_look = self.plan.tick, 4 * self.feed.recipe.batch
-        elif self.budget.minutes is not None:
+            self._next_tick = self.plan.tick
+        if self.budget.minutes is not None:  # the first tick is far: a first guess of the speed comes earlier
             self._first_look = self.game.seen + 4 * self.feed.recipe.batch
         with _signals(self._note_signal):
             try:
@@ -109,12 +109,15 @@ class Trainer:
                 where = f"the last healthy checkpoint is {kept[-1]}" if kept else "no checkpoint had been written yet"
                 self._end("stopped", f"{error}; {where}.")
                 raise RunStopped(f"{self.plan.folder}: {error}; {where}.") from None
+            except InputError as error:  # no room for a checkpoint
+                self._end("stopped", str(error))
+                raise
         self._end("done", "")
 
     def _after(self, knobs: Knobs) -> None:
         game = self.game
-        if self.budget.minutes is not None and game.seen >= self._first_look:
-            self._first_look = self._next_tick if self._first_look <= game.seen else self._first_look
+        if self._first_look and game.seen >= self._first_look:
+            self._first_look = 0
             self._replan()
         self._pulse()
         if game.seen >= self._next_tick:
