@@ -60,7 +60,7 @@ def measure(name: str, data: str, size: int | None, minutes: float, seed: int, r
     }  # fmt: skip
 
 
-def speeds(data: str, size: int | None, seconds: float = 12, repeats: int = 3) -> None:
+def speeds(data: str, size: int | None, seconds: float = 12, repeats: int = 2) -> None:
     """Samples a second of both in turns; the default with its ticks, previews and checkpoints."""
     dataset = data_room.load(data, size=size)
     loop = PlainLoop(dataset.batch(torch.arange(len(dataset))))

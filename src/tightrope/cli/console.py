@@ -78,6 +78,6 @@ class Progress:
         verb = f"resuming at {event['seen']:,} seen" if event["event"] == "resume" else "training"
         return (
             f"{verb}: {record['recipe']} on {record['data']} for {length}, in {event['path']}\n"
-            f"  weights {players}; {record['precision']} (measured: {probe}); {record['threads']} threads"
+            f"  weights {players}; {record['precision']} (measured: {probe}); {record['threads']} thread{'s' * (record['threads'] > 1)}"
             + (f", {record['processes']} processes" if record["processes"] > 1 else "")
         )
