@@ -75,9 +75,10 @@ class Progress:
         length = f"{budget['seen']:,} samples" if budget["seen"] else f"{budget['minutes']:g} minutes"
         players = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in record["parameters"].items())
         probe = ", ".join(f"{name} {speed:,.0f}/s" for name, speed in record["probe"].items())
+        threads = f"{record['threads']} thread{'s' * (record['threads'] > 1)}"
         verb = f"resuming at {event['seen']:,} seen" if event["event"] == "resume" else "training"
         return (
             f"{verb}: {record['recipe']} on {record['data']} for {length}, in {event['path']}\n"
-            f"  weights {players}; {record['precision']} (measured: {probe}); {record['threads']} thread{'s' * (record['threads'] > 1)}"
+            f"  weights {players}; {record['precision']} (measured: {probe}); {threads}"
             + (f", {record['processes']} processes" if record["processes"] > 1 else "")
         )
