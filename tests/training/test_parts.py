@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from tightrope.core import files
 from tightrope.core.errors import InputError, RunStopped
 from tightrope.core.game import Adam, Knobs, Terms
 from tightrope.recipes.gan import GAN
-from tightrope.training import checkpoint
+from tightrope.training import checkpoint, trainer
 from tightrope.training.average import Average
 from tightrope.training.budget import Budget
 from tightrope.training.engine import Engine
+from tightrope.training.events import Events
 from tightrope.training.feed import Feed
 from tightrope.training.meter import Meter, require_finite
 from tightrope.training.optimizers import Optimizer
@@ -57,6 +59,22 @@ def test_budget_in_minutes_reaches_its_end_with_the_time() -> None:
         if budget.done(seen):
             break
     assert 58 <= seconds <= 61
+
+
+def test_time_before_the_first_round_does_not_bend_the_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of ten minutes whose start took a minute: a clock that gains half a second a look, so that progress can be foretold."""
+    clock = itertools.count()
+    monkeypatch.setattr(trainer.time, "perf_counter", lambda: next(clock) * 0.5)
+    events: list[dict] = []
+    recipe, dataset = GAN(width=4, d_width=4, batch=4, z=2), ToyDataset((2,))
+    plan = trainer.Plan(folder=tmp_path, tick=80, seed=0)
+    budget, listeners = Budget(minutes=10), Events(None, (events.append,))
+    training = trainer.Trainer(recipe, dataset, Engine("cpu"), budget, plan, listeners, started=-60.0)
+    training.train()
+    ticks = [event for event in events if event["event"] == "tick"]
+    assert ticks[0]["progress"] < 0.05
+    assert all(abs(t["progress"] - (t["seconds"] - 60) / 540) < 0.1 for t in ticks)
+    assert 590 < ticks[-1]["seconds"] < 610
 
 
 def test_meter_names_the_first_bad_term_and_where() -> None:

@@ -30,6 +30,7 @@ from tightrope.training.meter import Meter, require_finite
 from tightrope.training.previews import Previews
 
 PULSE = 0.5  # seconds between two signs of life
+WARM_UP = (5, 25)  # rounds between which a run's speed is first measured
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,8 @@ class Trainer:
         self.meter = Meter()
         self.previews = Previews(self.game, dataset, plan.folder, plan.seed) if engine.chief else None
         self._origin = started  # perf_counter at which `seconds` was 0
-        self._next_tick = self._first_look = 0
+        self._next_tick = 0
+        self._looks: list[int] = []  # samples at which speed is first measured, from and to
         self._last = (0, 0.0)  # (seen, seconds) at the last tick
         self._saved = self._pulsed = time.perf_counter()
         self._stop = ""
@@ -98,8 +100,9 @@ class Trainer:
         """
         if self.game.seen == 0:
             self._next_tick = self.plan.tick
-        if self.budget.minutes is not None:  # the first tick is far: a first guess of the speed comes earlier
-            self._first_look = self.game.seen + 4 * self.feed.recipe.batch
+        if self.budget.minutes is not None:  # the first tick is far: speed is measured after a few rounds that warm up
+            self._looks = [self.game.seen + rounds * self.feed.recipe.batch for rounds in WARM_UP]
+        self._last = (self.game.seen, self._seconds())
         with _signals(self._note_signal):
             try:
                 play(self.game, self.feed, self.budget, self.meter, self._after)
@@ -116,9 +119,12 @@ class Trainer:
 
     def _after(self, knobs: Knobs) -> None:
         game = self.game
-        if self._first_look and game.seen >= self._first_look:
-            self._first_look = 0
-            self._replan()
+        if self._looks and game.seen >= self._looks[0]:
+            self._looks.pop(0)
+            if self._looks:
+                self._last = (game.seen, self._seconds())
+            else:
+                self._replan()
         self._pulse()
         if game.seen >= self._next_tick:
             self._next_tick += self.plan.tick * (1 + (game.seen - self._next_tick) // self.plan.tick)
