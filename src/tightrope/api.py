@@ -6,6 +6,7 @@ import dataclasses
 import os
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def train(
     budget = _budget(seen, minutes)
     _set_threads(options.threads)
     engine = Engine(options.device)
-    dataset = data_room.load(data, size=options.size)
+    dataset = data_room.load(data, size=options.size, progress=_decoding(options.listeners))
     built = _build(header, recipe, dataset, preset, fields)
     record = {
         "tightrope": tightrope.__version__,
@@ -207,6 +208,16 @@ def _budget(seen: int | None, minutes: float | None) -> Budget:
 def _set_threads(threads: int | None) -> None:
     if threads is not None and threads != torch.get_num_threads():
         torch.set_num_threads(threads)
+
+
+def _decoding(listeners: tuple[Listener, ...]) -> Callable[[int, int], None]:
+    """Tells the listeners how many files have been decoded."""
+
+    def tell(done: int, total: int) -> None:
+        for listener in listeners:
+            listener({"event": "decoding", "done": done, "total": total})
+
+    return tell
 
 
 def _build(header: recipes.Header, recipe: str, dataset: Dataset, preset: str | None, fields: dict[str, Any]) -> Any:

@@ -24,7 +24,7 @@ class JsonLines:
     """Prints every event as one line of JSON."""
 
     def __call__(self, event: dict[str, Any]) -> None:
-        if event["event"] != "pulse":
+        if event["event"] not in ("pulse", "decoding"):
             print(json.dumps({k: v for k, v in event.items() if k != "record"}, default=str), flush=True)
 
 
@@ -55,6 +55,8 @@ class Progress:
                 self._say(self._line(event))
         elif kind == "pulse" and self.live:
             self.live.update(Text(self._line(event), overflow="ellipsis", no_wrap=True), refresh=True)
+        elif kind == "decoding" and self.live:
+            self.live.update(Text(f"decoding {event['done']:,} of {event['total']:,} files"), refresh=True)
         elif kind == "judging":
             self._say(f"judging {event['count']:,} samples ...")
         elif kind == "warning":
