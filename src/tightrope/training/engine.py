@@ -88,6 +88,12 @@ class Engine:
             return tensor.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         return tensor.to(self.device, non_blocking=True)
 
+    def seed(self, value: int) -> None:
+        """Seed the generators that networks draw from. (`torch.manual_seed` also walks the stack for accelerators unused.)"""
+        torch.default_generator.manual_seed(value)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(value)
+
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """bf16 autocast, or nothing."""
         if self.precision == "fp32":

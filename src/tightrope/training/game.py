@@ -31,13 +31,16 @@ class Game:
         self.nets: dict[str, nn.Module] = {name: engine.place(net).train() for name, net in recipe.networks(spec).items()}
         self.average = Average(self.nets, recipe.AVERAGED)
         self.optimizers = {name: Optimizer(self.nets[name], adam) for name, adam in recipe.optimizers().items()}
+        self._parameters = {name: list(net.parameters()) for name, net in self.nets.items()}
         self.seen = self.round = self.draws = 0
         self.seconds = 0.0
 
     def only(self, movers: tuple[str, ...]) -> None:
         """Let gradients reach these players and freeze the others, whose weight gradients are then never computed."""
-        for name, net in self.nets.items():
-            net.requires_grad_(name in movers)
+        for name, parameters in self._parameters.items():
+            if parameters[0].requires_grad != (name in movers):
+                for parameter in parameters:
+                    parameter.requires_grad_(name in movers)
 
     def parameters(self) -> dict[str, int]:
         """Number of parameters of each player."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-
 from tightrope.core import seeds
 from tightrope.core.game import Batch, Knobs, Phase
 from tightrope.training.budget import Budget
@@ -17,7 +15,7 @@ from tightrope.training.meter import Meter
 def move(game: Game, batch: Batch, phase: Phase, knobs: Knobs, meter: Meter) -> None:
     """One move: the phase's players follow the gradients of its terms on a batch."""
     engine = game.engine
-    torch.manual_seed(seeds.derive(game.seed, engine.rank, phase.name, game.draws))  # dropout, noise inputs
+    engine.seed(seeds.derive(game.seed, engine.rank, phase.name, game.draws))  # dropout, noise inputs
     game.only(phase.moves + phase.keeps)
     for player in phase.moves:
         game.optimizers[player].zero()
