@@ -136,7 +136,7 @@ def _sample_arguments(parser: Parser) -> None:
     add("--out", metavar="DIR", required=True, help="where the files go")
     add("--grid", action="store_true", help="also one picture of all samples, grid.png")
     add("--npz", action="store_true", help="also all samples as an array, samples.npz")
-    add("--gif", action="store_true", help="also interpolation.gif, through the first 8 seeds and back")
+    add("--gif", action="store_true", help="also interpolation.gif, through the first 16 seeds and back")
 
 
 def _evaluate_arguments(parser: Parser) -> None:

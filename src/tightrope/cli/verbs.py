@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from tightrope import api
 from tightrope import data as data_room
@@ -17,6 +18,9 @@ from tightrope.cli import console
 from tightrope.cli.parsing import seed_list
 from tightrope.core.errors import InputError
 from tightrope.core.files import write_atomically
+
+
+ARC = 12  # frames of an interpolation from one seed to the next
 
 
 def train(arguments: Namespace, recipe: str, data: str, fields: dict[str, Any]) -> None:
@@ -92,7 +96,9 @@ def sample(arguments: Namespace) -> None:
         write_atomically(written[-1], lambda p: _save_npz(p, samples=array, seeds=np.array(seeds)))
     if arguments.gif:
         written.append(out / "interpolation.gif")
-        frames = [modality.grid(frame[None]) for frame in generator.interpolate(seeds[:8])]
+        path = generator.interpolate(seeds[:16], ARC)  # each cell walks the same closed path, an arc ahead of its neighbour
+        cells = torch.arange(min(16, len(seeds))) * ARC
+        frames = [modality.grid(path[(frame + cells) % len(path)]) for frame in range(len(path))]
         write_atomically(written[-1], lambda p: _save_gif(p, frames))
     if arguments.json:
         print(json.dumps([str(path) for path in written]))

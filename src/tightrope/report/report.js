@@ -14,7 +14,7 @@
       const scale = Math.min(room / Math.max(...images.map(natural)), stage.dataset.view === "swap" ? 720 / Math.max(...images.map(natural)) : 8);
       const dots = window.devicePixelRatio || 1;
       const whole = Math.floor(scale * dots) / dots;
-      return whole >= 0.85 * scale || (dots < 2 && scale < 3 && scale >= 1) ? whole : scale;
+      return whole >= 0.8 * scale ? whole : scale;
     };
     function size() {
       const scale = zoom || fitted();

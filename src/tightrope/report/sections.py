@@ -211,9 +211,7 @@ def commands(run: Record, folder: Path, facts: Record) -> str:
         found.append(("Go on from the last checkpoint", f"tightrope resume {where}"))
     if facts["seen"]:
         found.append(("Generate 64 samples", f"tightrope sample {where} --seeds 0-63 --out samples --grid"))
-    data = part(run, "data").get("name")
-    if facts["seen"] and data:
-        found.append(("Measure it", f"tightrope evaluate {where} --data {shlex.quote(str(data))}"))
+        found.append(("Measure it", f"tightrope evaluate {where}"))
     found.append(("Write this report anew", f"tightrope report {where}"))
     rows = (
         f'<div class="command"><span>{title}</span><code>{_words(line)}</code>'
