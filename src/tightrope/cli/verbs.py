@@ -19,7 +19,6 @@ from tightrope.cli.parsing import seed_list
 from tightrope.core.errors import InputError
 from tightrope.core.files import write_atomically
 
-
 ARC = 12  # frames of an interpolation from one seed to the next
 
 
