@@ -120,18 +120,22 @@ def train(
     }
     folder = _folder(run, options.runs, f"{header.name}-{dataset.name}", engine)
     if (folder / "run.json").exists():
-        return _continue(Run(folder), record, options, started)
+        return _continue(Run(folder, recipe), record, options)
     record |= _circumstances(built, dataset, engine, budget, options)
     if engine.chief:
         folder.mkdir(parents=True, exist_ok=True)
-    return _play(folder, record, built, dataset, engine, options, started, fresh=True)
+    return _play((folder, recipe), record, built, dataset, engine, options, started, fresh=True)
 
 
-def resume(run: str | Path, *, options: Options | None = None) -> Run:
-    """Go on with a run from its newest checkpoint, as if nothing had happened; a finished run is returned as it is."""
+def resume(run: str | Path, *, recipe: str | None = None, options: Options | None = None) -> Run:
+    """Go on with a run from its newest checkpoint, as if nothing had happened; a finished run is returned as it is.
+
+    Args:
+        recipe: the recipe's file, where the run was begun with a file of your own.
+    """
     started = time.perf_counter()
     options = options or Options()
-    found = Run(run)
+    found = Run(run, recipe)
     record = found.record
     _set_threads(record["threads"])
     engine = Engine(options.device or record["device"], record["precision"])
@@ -141,15 +145,16 @@ def resume(run: str | Path, *, options: Options | None = None) -> Run:
             "resume it with as many (torchrun --nproc-per-node)."
         )
     dataset = found.dataset()
-    built = recipes.find(record["recipe"]["file"])(**record["recipe"]["fields"])
-    return _play(found.path, record, built, dataset, engine, options, started, fresh=False)
+    built = recipes.find(found.recipe)(**record["recipe"]["fields"])
+    return _play((found.path, found.recipe), record, built, dataset, engine, options, started, fresh=False)
 
 
 def _play(
-    folder: Path, record: dict[str, Any], built: Any, dataset: Dataset, engine: Engine, options: Options,
+    place: tuple[Path, str], record: dict[str, Any], built: Any, dataset: Dataset, engine: Engine, options: Options,
     started: float, *, fresh: bool,
 ) -> Run:  # fmt: skip
-    """Train from the start or from the newest checkpoint, then judge and report."""
+    """Train from the start or the newest checkpoint, judge, report. `place`: the directory, and the recipe's name or file."""
+    folder = place[0]
     plan = Plan(
         folder=folder, tick=record["tick"], seed=record["seed"], facts=facts(record),
         checkpoint_minutes=record["checkpoint_minutes"],
@@ -168,7 +173,7 @@ def _play(
         events.write("start" if fresh else "resume", seen=trainer.game.seen, time=now, path=str(folder), record=brief(record))
         if not trainer.budget.done(trainer.game.seen):
             trainer.train()
-        finished = Run(folder)
+        finished = Run(*place)
         if engine.chief:
             if record["judge"] and not finished.metrics:
                 events.write("judging", count=record["judge"])
@@ -181,7 +186,7 @@ def _play(
         events.close()
 
 
-def _continue(found: Run, record: dict[str, Any], options: Options, started: float) -> Run:
+def _continue(found: Run, record: dict[str, Any], options: Options) -> Run:
     """The same command again: go on, unless it is not the same command."""
     known = found.record
     for key, what in (("recipe", "recipe"), ("data", "data"), ("budget", "budget"), ("seed", "seed")):
@@ -192,7 +197,7 @@ def _continue(found: Run, record: dict[str, Any], options: Options, started: flo
             ours, theirs = (ours["name"], ours["fields"]), (theirs["name"], theirs["fields"])
         if ours != theirs:
             raise InputError(f"{found.path}: already holds a run with another {what}; choose another --run, or resume that one.")
-    return resume(found.path, options=options)
+    return resume(found.path, recipe=found.recipe, options=options)
 
 
 def _budget(seen: int | None, minutes: float | None) -> Budget:

@@ -19,11 +19,18 @@ from tightrope.core.spec import DataSpec
 from tightrope.explore.generator import Generator, read
 
 
-class Run:
-    """A run directory."""
+def trusted(named: str | None, recorded: str, where: Path) -> str:
+    """The recipe to import: one of the package, or a file that the user has named; never a file on a record's word alone."""
+    if named is None and recorded.endswith(".py"):
+        raise InputError(f"{where}: was trained with a recipe file; name that file to let it run: --recipe {recorded}")
+    return named or recorded
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+
+class Run:
+    """A run directory. `recipe` names the recipe's file where it is not one of the package's."""
+
+    def __init__(self, path: str | Path, recipe: str | None = None) -> None:
+        self.path, self._recipe = Path(path), recipe
         if not (self.path / "run.json").is_file():
             raise InputError(f"{path}: is not a run (it holds no run.json); `tightrope train` makes one under runs/.")
 
@@ -53,9 +60,14 @@ class Run:
             )
         return loaded
 
+    @property
+    def recipe(self) -> str:
+        """The recipe's name, or its file as the user named it."""
+        return trusted(self._recipe, self.record["recipe"]["file"], self.path)
+
     def generator(self) -> Generator:
         """The averaged generator."""
-        return load(self.path)
+        return load(self.path, self._recipe)
 
     def report(self) -> Path:
         """Write report.html and return its path."""
@@ -67,23 +79,27 @@ class Run:
         """Judge the generator on `count` samples, append the records to metrics.jsonl and return them."""
         from tightrope.metrics.judge import evaluate
 
-        generator, seen = self.generator(), int(self.generator().header["seen"])
+        generator = self.generator()
         z = generator.recipe.latents(count, seeds.generator(self.record["seed"], "judge"))
         found = evaluate(lambda start, n: generator.decode(z[start : start + n]), dataset or self.dataset(), count=count)
-        records = [{"seen": seen, **record} for record in found]
+        records = [{"seen": int(generator.header["seen"]), **record} for record in found]
         text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in [*self.metrics, *records])
         write_text(self.path / "metrics.jsonl", text)
         return records
 
 
-def load(path: str | Path) -> Generator:
-    """Open a trained generator: a run directory or a generator.safetensors."""
+def load(path: str | Path, recipe: str | None = None) -> Generator:
+    """Open a trained generator: a run directory or a generator.safetensors. No code of the file's own is run.
+
+    Args:
+        recipe: the recipe's file, where it was trained with a file of your own.
+    """
     file = Path(path)
     if file.is_dir():
         Run(file)
         file = file / "generator.safetensors"
     header, tensors = read(file)
-    cls = recipes.find(header["recipe"])
+    cls = recipes.find(trusted(recipe, header["recipe"], file))
     fields, spec = json.loads(header["fields"]), DataSpec.from_json(json.loads(header["spec"]))
     try:
         return Generator(cls(**fields), spec, tensors, header)

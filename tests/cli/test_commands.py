@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import save_file
 
 import tightrope
 from tightrope.cli.main import main
 from tightrope.cli.parsing import seed_list
+from tightrope.explore.generator import read
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +123,25 @@ def test_own_recipe_file(run: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     own.write_text(source.read_text().replace("class GAN", "class Mine"))
     data = str(run.parent.parent / "grey.npz")
     out(["train", str(own), data, "--preset", "toy", "--seen", "40", "--run", str(tmp_path / "r"), "--judge", "0"], capsys)
-    assert tightrope.load(tmp_path / "r").sample(2).shape == (2, 1, 16, 16)
+    assert tightrope.load(tmp_path / "r", recipe=str(own)).sample(2).shape == (2, 1, 16, 16)
+    out(["evaluate", str(tmp_path / "r"), "--count", "100", "--recipe", str(own)], capsys)
+
+
+def test_a_file_is_never_run_on_a_records_word_alone(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A generator, or a run, that somebody else sent may name any recipe file; only the user's own word runs one."""
+    trap = tmp_path / "trap.py"
+    gan = (Path(tightrope.__file__).parent / "recipes" / "gan.py").read_text()
+    trap.write_text(gan + "\nraise SystemExit('this was run')\n")
+    record = json.loads((run / "run.json").read_text())
+    record["recipe"]["file"] = str(trap)
+    for name in ("run.json", "generator.safetensors"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    header, tensors = read(run / "generator.safetensors")
+    save_file(tensors, tmp_path / "generator.safetensors", {**header, "recipe": str(trap)})
+    for words in (["resume", str(tmp_path)], ["sample", str(tmp_path), "--out", "o"], ["evaluate", str(tmp_path)]):
+        assert main(words) == 2
+        assert "--recipe" in capsys.readouterr().err
 
 
 def test_seed_lists() -> None:

@@ -137,7 +137,7 @@ def test_non_finite_numbers_stop_the_run_and_keep_the_last_healthy_checkpoint(im
     assert "last healthy checkpoint" in error
     _, counters, _ = checkpoint.newest(folder / "checkpoints")
     assert counters["seen"] <= 136
-    run("resume", folder, expected=3)
+    run("resume", folder, "--recipe", own, expected=3)
 
 
 def test_batch_normalisation_in_two_processes_is_refused_with_the_reason(images: Path, tmp_path: Path) -> None:

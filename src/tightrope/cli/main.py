@@ -122,14 +122,20 @@ def _is_data(word: str) -> bool:
     return word in data.names() or Path(word).exists()
 
 
+def _recipe_file(parser: Parser) -> None:
+    parser.add_argument("--recipe", metavar="FILE", help="the recipe's file, where the run was trained with your own")
+
+
 def _resume_arguments(parser: Parser) -> None:
     parser.description = "Go on with a run from its newest checkpoint, to the bit as if it had never stopped."
+    _recipe_file(parser)
     parser.add_argument("run", metavar="RUN", help="a run directory")
 
 
 def _sample_arguments(parser: Parser) -> None:
     parser.description = "Draw samples from a trained generator. The same seed gives the same sample."
     parser.epilog = "example:\n  tightrope sample runs/00000-swift-fashion --seeds 0-63 --out faces --grid --gif"
+    _recipe_file(parser)
     add = parser.add_argument
     add("run", metavar="RUN", help="a run directory or a generator.safetensors")
     add("--seeds", metavar="S", default="0-63", help="like 0-63 or 1,5,10-12 (default: 0-63)")
@@ -141,6 +147,7 @@ def _sample_arguments(parser: Parser) -> None:
 
 def _evaluate_arguments(parser: Parser) -> None:
     parser.description = "Judge a run's generator and append the numbers to its metrics.jsonl."
+    _recipe_file(parser)
     parser.add_argument("run", metavar="RUN", help="a run directory")
     parser.add_argument("--count", metavar="N", type=int, default=10_000, help="samples to draw (default: 10000)")
 

@@ -41,7 +41,10 @@ def train(arguments: Namespace, recipe: str, data: str, fields: dict[str, Any]) 
 
 def resume(arguments: Namespace) -> None:
     """Go on with a run."""
-    _watched(lambda listeners: api.resume(arguments.run, options=api.Options(listeners=listeners)), arguments.json)
+    _watched(
+        lambda listeners: api.resume(arguments.run, recipe=arguments.recipe, options=api.Options(listeners=listeners)),
+        arguments.json,
+    )
 
 
 def _watched(work: Any, as_json: bool) -> None:
@@ -63,7 +66,7 @@ def evaluate(arguments: Namespace) -> None:
     """Judge again."""
     if arguments.count < 100:
         raise InputError(f"--count {arguments.count}: the metrics need at least 100 samples.")
-    records = api.Run(arguments.run).evaluate(arguments.count)
+    records = api.Run(arguments.run, arguments.recipe).evaluate(arguments.count)
     if arguments.json:
         print(json.dumps(records, indent=2))
     else:
@@ -82,7 +85,7 @@ def sample(arguments: Namespace) -> None:
     out = Path(arguments.out)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file; name a directory.")
-    generator = api.load(arguments.run)
+    generator = api.load(arguments.run, arguments.recipe)
     modality = data_room.modality_of(generator.spec)
     samples = generator.sample(seeds=seeds)
     out.mkdir(parents=True, exist_ok=True)
