@@ -22,7 +22,7 @@ class Game:
         seen: real samples shown to D so far.
         round: rounds played; a round is every phase once.
         draws: batches drawn.
-        seconds: wall time spent training, over all sessions.
+        seconds: wall time spent training, over all starts.
     """
 
     def __init__(self, recipe: Recipe, spec: DataSpec, engine: Engine, seed: int) -> None:

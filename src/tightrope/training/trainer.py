@@ -56,7 +56,7 @@ class Trainer:
     """Plays a run to its end and keeps its directory up to date.
 
     Args:
-        started: `time.perf_counter()` at which this session's wall time began.
+        started: `time.perf_counter()` at which this start's wall time began.
     """
 
     def __init__(
