@@ -50,7 +50,7 @@ class Progress:
         if kind in ("start", "resume"):
             self._say(self._opening(event))
         elif kind == "tick":
-            self._terms = "  ".join(f"{name} {value:.3f}" for name, value in event["terms"].items())
+            self._terms = "  ".join(f"{name} {value:.3f}" for name, value in sorted(event["terms"].items()))
             if not self.live:
                 self._say(self._line(event))
         elif kind == "pulse" and self.live:
