@@ -4,7 +4,7 @@ Paper:  Tightrope's own, tuned by measurement, from: the non-saturating loss of 
         al. 2015 at a quarter of their width, R1 of Mescheder et al. 2018 on every fourth round, DiffAugment of Zhao et al. 2020
         where images are few, a weight average, and rates that fall along a cosine to the end of the run.
 Run:    tightrope train swift fashion --minutes 10
-Expect: `benchmarks/quality.py` (a tenth or so of the plain DCGAN loop's distance on fashion), `benchmarks/points.py`.
+Expect: `benchmarks/quality.py` (about a quarter of the plain DCGAN loop's distance on fashion), `benchmarks/points.py`.
 """
 
 from __future__ import annotations
