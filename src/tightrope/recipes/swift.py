@@ -1,8 +1,8 @@
 """The best samples in minutes on the machine at hand: small batches, a light critic without normalisation, lazy R1.
 
 Paper:  Tightrope's own, tuned by measurement, from: the non-saturating loss of Goodfellow et al. 2014, the networks of Radford et
-        al. 2015 at a half or a quarter of their width, R1 of Mescheder et al. 2018 on every fourth round, DiffAugment of Zhao et al. 2020
-        where images are few, a weight average, and rates that fall along a cosine to the end of the run.
+        al. 2015 at a half or a quarter of their width, R1 of Mescheder et al. 2018 on every fourth round, DiffAugment of Zhao
+        et al. 2020 where images are few, a weight average, and rates that fall along a cosine to the end of the run.
 Run:    tightrope train swift fashion --minutes 10
 Expect: `benchmarks/quality.py` (about a quarter of the plain DCGAN loop's distance on fashion), `benchmarks/points.py`.
 """
