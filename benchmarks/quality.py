@@ -6,7 +6,7 @@ The two take turns, seed by seed; nothing else may run beside them. Where someth
 lose most of their speed), measure both speeds on the quiet machine first and train each on the samples it sees in that time:
 
     python benchmarks/quality.py --speeds                                    # samples/s of both, interleaved
-    python benchmarks/quality.py --minutes 10 --rate plain=304 swift=782     # as many samples as in 10 minutes at that speed
+    python benchmarks/quality.py --minutes 10 --rate plain=304 swift=680     # as many samples as in 10 minutes at that speed
  The peer is judged with batch statistics and with running
 ones, and the better number counts. Results are appended to --out as JSON lines, so that a stopped benchmark goes on.
 """

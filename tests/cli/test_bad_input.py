@@ -145,6 +145,13 @@ def test_mistyped_words_are_answered_with_the_nearest(capsys: pytest.CaptureFixt
     assert "--gamma" in refused(["train", "swift", "fashion", "--gama", "1"], capsys)
 
 
+def test_places_that_cannot_be_made(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
+    words = ["train", "gan", "ring8", "--preset", "toy", "--seen", "8", "--judge", "0"]
+    assert "file" in refused([*words, "--runs", "file"], capsys)
+    assert "file" in refused([*words, "--run", "file/run"], capsys)
+
+
 def test_a_file_that_is_no_checkpoint_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "g.safetensors").write_bytes(b"\x80\x04\x95 a pickle, say")
     assert "g.safetensors" in refused(["sample", "g.safetensors", "--out", "o"], capsys)

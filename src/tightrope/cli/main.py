@@ -47,6 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe left; nothing is wrong with the run
         sys.stderr.close()
         return 0
+    except OSError as error:  # a place named by the user that cannot be made, read or written
+        if error.filename is None:
+            raise
+        return _fail(f"{error.filename}: {error.strerror}; name another place.", 2, as_json)
 
 
 def _fail(message: str, code: int, as_json: bool) -> int:
