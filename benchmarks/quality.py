@@ -44,7 +44,7 @@ def measure(name: str, data: str, size: int | None, minutes: float, seed: int, r
             for _ in range(int(minutes * 60 * rate / BATCH)):
                 loop.step()
         seconds, seen = time.perf_counter() - start, loop.steps * BATCH
-        judged = [evaluate(loop.sampler(training=mode), dataset, count=COUNT) for mode in (True, False)]
+        judged = [evaluate(loop.sampler(training=mode), dataset, count=COUNT, quick=True) for mode in (True, False)]
         records = min(judged, key=lambda found: found[0]["value"])
     else:
         options = tightrope.Options(size=size, runs=Path(tempfile.mkdtemp()), judge=0)
@@ -52,7 +52,7 @@ def measure(name: str, data: str, size: int | None, minutes: float, seed: int, r
         run = tightrope.train(name, data, seed=seed, options=options, **budget)
         end = json.loads((run.path / "events.jsonl").read_text().splitlines()[-2])
         seconds, seen = end["seconds"], end["seen"]
-        records = run.evaluate(COUNT, dataset)
+        records = tightrope.evaluate(run.path, count=COUNT, quick=True)
     values = {r["name"].split("[")[0]: r["value"] for r in records}
     return {
         "name": name, "data": data, "size": dataset.spec.size, "minutes": minutes, "seed": seed, "rate": rate,

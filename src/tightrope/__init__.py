@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tightrope.api import Options, Run, load, resume, train
+    from tightrope.api import Options, Run, doctor, evaluate, leaderboard, load, resume, train
 
-__all__ = ["Options", "Run", "load", "resume", "train"]
+__all__ = ["Options", "Run", "doctor", "evaluate", "leaderboard", "load", "resume", "train"]
 
 
 def __getattr__(name: str) -> Any:

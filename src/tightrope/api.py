@@ -19,15 +19,19 @@ from tightrope import recipes
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.files import write_json
+from tightrope.judging import doctor, evaluate, leaderboard
+from tightrope.metrics.judge import judge_for
+from tightrope.metrics.online import LEAST_REAL, Window
 from tightrope.run import Run, brief, data_record, facts, load, recipe_record
 from tightrope.training import checkpoint, machine, probe
 from tightrope.training.budget import Budget
 from tightrope.training.engine import PRECISIONS, Engine
 from tightrope.training.events import Events, Listener
 from tightrope.training.trainer import Plan, Trainer
+from tightrope.training.watch import Observer
 
 DEFAULT_MINUTES = 10.0
-__all__ = ["Options", "Run", "load", "resume", "train"]
+__all__ = ["Options", "Run", "doctor", "evaluate", "leaderboard", "load", "resume", "train"]
 
 TICKS = 60  # of a run, unless that would be more than TICK_SECONDS each
 TICK_SECONDS = 20.0
@@ -47,6 +51,7 @@ class Options:
         tick: samples between two records; None makes about 60 a run, 20 seconds apart at most.
         checkpoint_minutes: wall time between two checkpoints.
         judge: number of samples the metrics at the end are computed on; 0 skips them.
+        watch: looks at the samples during training (coverage, recall, duplicates ...), for at most 2 % of the time.
         listeners: called with every event.
         command: as the user typed it, for the record.
     """
@@ -59,6 +64,7 @@ class Options:
     tick: int | None = None
     checkpoint_minutes: float = 2.0
     judge: int = 10_000
+    watch: bool = True
     listeners: tuple[Listener, ...] = ()
     command: tuple[str, ...] = ()
 
@@ -157,7 +163,7 @@ def _play(
     folder = place[0]
     plan = Plan(
         folder=folder, tick=record["tick"], seed=record["seed"], facts=facts(record),
-        checkpoint_minutes=record["checkpoint_minutes"],
+        checkpoint_minutes=record["checkpoint_minutes"], observe=_observer(dataset) if record["watch"] else None,
     )  # fmt: skip
     events = Events(folder / "events.jsonl" if engine.chief else None, options.listeners if engine.chief else ())
     try:
@@ -177,13 +183,18 @@ def _play(
         if engine.chief:
             if record["judge"] and not finished.metrics:
                 events.write("judging", count=record["judge"])
-                for metric in finished.evaluate(record["judge"], dataset):
+                for metric in evaluate(folder, count=record["judge"], recipe=finished.own_recipe):
                     events.write("metric", **metric)
             events.write("report", path=str(finished.report()))
         engine.barrier()
         return finished
     finally:
         events.close()
+
+
+def _observer(dataset: Dataset) -> Observer | None:
+    """What watches the samples during training; None where the data is too small to compare with."""
+    return Window(judge_for(dataset.spec), dataset).look if len(dataset) >= LEAST_REAL else None
 
 
 def _continue(found: Run, record: dict[str, Any], options: Options) -> Run:
@@ -248,6 +259,7 @@ def _circumstances(built: Any, dataset: Dataset, engine: Engine, budget: Budget,
         "processes": engine.processes,
         "tick": int(tick),
         "judge": options.judge,
+        "watch": options.watch,
         "checkpoint_minutes": options.checkpoint_minutes,
         "machine": machine.describe(engine.device),
         "versions": machine.versions(),

@@ -10,10 +10,8 @@ from typing import Any
 
 from tightrope import data as data_room
 from tightrope import recipes
-from tightrope.core import seeds
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
-from tightrope.core.files import write_text
 from tightrope.core.hyper import values
 from tightrope.core.spec import DataSpec
 from tightrope.explore.generator import Generator, read
@@ -27,10 +25,15 @@ def trusted(named: str | None, recorded: str, where: Path) -> str:
 
 
 class Run:
-    """A run directory. `recipe` names the recipe's file where it is not one of the package's."""
+    """A run directory.
+
+    Attributes:
+        path: the directory.
+        own_recipe: the recipe's file as the user named it, where it is not one of the package's.
+    """
 
     def __init__(self, path: str | Path, recipe: str | None = None) -> None:
-        self.path, self._recipe = Path(path), recipe
+        self.path, self.own_recipe = Path(path), recipe
         if not (self.path / "run.json").is_file():
             raise InputError(f"{path}: is not a run (it holds no run.json); `tightrope train` makes one under runs/.")
 
@@ -63,29 +66,17 @@ class Run:
     @property
     def recipe(self) -> str:
         """The recipe's name, or its file as the user named it."""
-        return trusted(self._recipe, self.record["recipe"]["file"], self.path)
+        return trusted(self.own_recipe, self.record["recipe"]["file"], self.path)
 
-    def generator(self) -> Generator:
-        """The averaged generator."""
-        return load(self.path, self._recipe)
+    def generator(self, best: bool = False) -> Generator:
+        """The averaged generator at the end of training, or where its samples were the best."""
+        return load(self.path / "best.safetensors" if best else self.path, self.own_recipe)
 
     def report(self) -> Path:
         """Write report.html and return its path."""
         from tightrope import report
 
         return report.build(self.path)
-
-    def evaluate(self, count: int = 10_000, dataset: Dataset | None = None) -> list[dict[str, Any]]:
-        """Judge the generator on `count` samples, append the records to metrics.jsonl and return them."""
-        from tightrope.metrics.judge import evaluate
-
-        generator = self.generator()
-        z = generator.recipe.latents(count, seeds.generator(self.record["seed"], "judge"))
-        found = evaluate(lambda start, n: generator.decode(z[start : start + n]), dataset or self.dataset(), count=count)
-        records = [{"seen": int(generator.header["seen"]), **record} for record in found]
-        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in [*self.metrics, *records])
-        write_text(self.path / "metrics.jsonl", text)
-        return records
 
 
 def load(path: str | Path, recipe: str | None = None) -> Generator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tightrope.core.errors import InputError
 from tightrope.core.spec import DataSpec
 from tightrope.data.catalog import EMBEDDED_FOLDER
 from tightrope.metrics.classifier import WEIGHTS, SmallCNN, load_classifier, save_classifier
-from tightrope.metrics.judge import evaluate, judge_for, reference_index
+from tightrope.metrics.judge import evaluate, judge_for, spread_index
 
 HEADER = {"name", "classes", "input", "training data", "held out", "accuracy", "licence"}
 JUDGES = ("fashion-cnn", "emoji-cnn")
@@ -81,7 +82,7 @@ def drawings(n: int, kinds: int = 4, *, seed: int = 0, channels: int = 1, size: 
 
 
 def frechet(real: Tensor, fake: Tensor) -> float:
-    return value(evaluate(sampler(fake), Data(real, Images()), count=len(fake)), "frechet")
+    return value(evaluate(sampler(fake), Data(real, Images()), count=len(fake), quick=True), "frechet")
 
 
 @pytest.mark.parametrize("name", JUDGES)
@@ -132,9 +133,9 @@ def test_weights_round_trip_and_broken_ones_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_reference_keeps_the_balance_of_classes_in_any_order() -> None:
-    assert reference_index(3, 5).tolist() == [0, 1, 2]
-    index = reference_index(7_000, 700)
-    assert index.unique().numel() == 700 and torch.equal(index, reference_index(7_000, 700))
+    assert spread_index(3, 5).tolist() == [0, 1, 2]
+    index = spread_index(7_000, 700)
+    assert index.unique().numel() == 700 and torch.equal(index, spread_index(7_000, 700))
     assert torch.bincount(index // 700).tolist() == [70] * 10  # stored class by class
     assert torch.bincount(index % 10).min() >= 50  # dealt out in turn: a stride of 10 would see one class
 
@@ -157,38 +158,59 @@ def test_distance_orders_noise_and_blur(channels: int, size: int) -> None:
     assert blurred == sorted(blurred)
 
 
+FAMILIES = [
+    "frechet", "kernel distance", "sliced distance", "precision", "recall", "density", "coverage", "vendi ratio",
+    "NDB share", "JS", "near-duplicates", "copies", "authenticity",
+]  # fmt: skip
+CLASSES = ["class shares", "classes covered", "smallest class share", "largest class share"]
+
+
 def test_records_have_the_stored_form() -> None:
     classes = judge_for(DataSpec(modality="images", shape=(1, 32, 32))).classes
     data, fake = Data(drawings(101), Images(), classes), drawings(60, seed=1)
-    records = evaluate(sampler(fake), data, count=60, batch=25)
+    records = evaluate(sampler(fake), data, count=60)
     assert json.loads(json.dumps(records)) == records
-    names = ("frechet", "class shares", "classes covered", "smallest class share", "largest class share")
-    assert [record["name"] for record in records] == [f"{name}[fashion-cnn]" for name in names]
-    assert [record["better"] for record in records] == ["lower", None, "higher", None, None]
+    assert [record["name"] for record in records] == [f"{name}[fashion-cnn]" for name in FAMILIES + CLASSES]
     shares = value(records, "class shares")
     assert tuple(shares) == classes and sum(shares.values()) == pytest.approx(1)
     assert value(records, "largest") == max(shares.values()) and value(records, "smallest") == min(shares.values())
-    protocol = records[0]["protocol"]
-    asked = {"extractor", "weights_sha256", "resize", "quantised", "n_real", "n_generated", "ddof", "reference"}
-    assert set(protocol) >= asked and all(record["protocol"].items() >= protocol.items() for record in records)
-    assert (protocol["n_real"], protocol["n_generated"], protocol["ddof"]) == (60, 60, 1)
-    assert protocol["real_against_real"]["n"] == [30, 30] and protocol["real_against_real"]["value"] > 0
+    asked = {"extractor", "weights_sha256", "input", "pixels", "quantised", "n_real", "n_generated", "reference", "seed"}
+    assert all(set(record["protocol"]) >= asked for record in records)
+    first = records[0]
+    assert (first["protocol"]["n_real"], first["protocol"]["n_generated"], first["protocol"]["ddof"]) == (60, 60, 1)
+    assert first["null"]["n"] == [30, 30] and first["null"]["value"] > 0
+    assert all(math.isfinite(r["value"]) for r in records if not isinstance(r["value"], dict))
 
 
-def test_no_class_numbers_away_from_home_and_the_resize_is_stated() -> None:
+def test_no_class_numbers_away_from_home_and_the_size_is_stated() -> None:
     data = Data(drawings(40, size=28), Images(), classes=("a", "b"))
     records = evaluate(sampler(drawings(40, size=28)), data, count=40)
-    assert [record["name"] for record in records] == ["frechet[fashion-cnn]"]
-    assert records[0]["protocol"]["resize"] == "28 to 32 px, bilinear, antialiased"
+    assert not any(record["name"].startswith("class") for record in records)
+    assert records[0]["protocol"]["pixels"] == 28
 
 
-def test_equal_sets_batches_and_memory() -> None:
+def test_the_distance_has_an_interval_and_its_value_at_infinity() -> None:
+    data = Data(drawings(400), Images())
+    records = evaluate(sampler(drawings(400, seed=1)), data, count=400, quick=True)
+    plain, infinite = records[:2]
+    assert plain["interval"][0] <= plain["value"] <= plain["interval"][1]
+    assert infinite["name"] == "frechet[fashion-cnn] at infinite n" and infinite["value"] < plain["value"]
+
+
+def test_equal_sets_and_the_memory_of_the_reference() -> None:
     data = Data(drawings(90), Images(), name="twice")
-    alone = evaluate(sampler(data.samples), data, count=90, batch=90)
+    assert evaluate(sampler(data.samples), data, count=90)[0]["value"] == pytest.approx(0, abs=1e-4)
     assert data.reads == 90
-    batches = evaluate(sampler(data.samples), data, count=90, batch=7)
-    assert data.reads == 90  # the reference was remembered
-    assert alone[0]["value"] == pytest.approx(0, abs=1e-4) and batches[0]["value"] == pytest.approx(0, abs=1e-4)
+    evaluate(sampler(data.samples), data, count=90)
+    assert data.reads == 90  # the reference came from the cache
+
+
+def test_held_out_data_tells_copies_from_chance() -> None:
+    data, unseen, fresh = (Data(drawings(300, seed=s), Images(), name=f"set {s}") for s in (0, 1, 2))
+    copied, honest = (evaluate(sampler(f), data, count=300, held_out=unseen) for f in (data.samples, fresh.samples))
+    assert value(copied, "closer to train") > 0.95 and value(copied, "membership AUC") > 0.95 and value(copied, "C_T") < -5
+    assert value(copied, "copies") == 1 and value(copied, "authenticity") == 0
+    assert value(honest, "closer to train") == pytest.approx(0.5, abs=0.1) and abs(value(honest, "C_T")) < 3
 
 
 def test_generated_images_are_judged_as_a_file_would_hold_them() -> None:
@@ -211,16 +233,17 @@ def test_wrong_samples_are_refused() -> None:
 
 def test_points_are_judged_by_coordinates_and_modes() -> None:
     centres = torch.cartesian_prod(*[torch.tensor([-4.0, -2, 0, 2, 4])] * 2)
-    data = Data(centres.repeat(120, 1) / 2, Points())
-    assert [r["name"] for r in evaluate(sampler(data.samples), data, count=3_000)] == ["frechet[coordinates]"]
+    spots = 0.01 * torch.randn(3_000, 2, generator=torch.Generator().manual_seed(0))
+    data = Data((centres.repeat(120, 1) + spots) / 2, Points())
+    names = [r["name"] for r in evaluate(sampler(data.samples), data, count=3_000, quick=True)]
+    assert names[0] == "frechet[coordinates]" and "modes" not in names
     data.centres, data.sigma = centres, 0.05  # type: ignore[attr-defined]
-    records = evaluate(sampler(data.samples), data, count=3_000)
-    assert [r["name"] for r in records] == ["frechet[coordinates]", "modes", "high-quality share", "reverse KL"]
-    assert [r["value"] for r in records] == pytest.approx([0, 25, 1.0, 0], abs=1e-9)
-    assert records[1]["protocol"]["n_generated"] == 2_500 and records[0]["protocol"]["quantised"] is None
+    records = evaluate(sampler(data.samples), data, count=3_000, quick=True)
+    modes = records[-3:]
+    assert [r["name"] for r in modes] == ["modes", "high-quality share", "reverse KL"]
+    assert [r["value"] for r in modes] == pytest.approx([25, 1.0, 0], abs=1e-9)
+    assert modes[0]["protocol"]["n_generated"] == 2_500 and records[0]["protocol"]["quantised"] is None
     assert json.loads(json.dumps(records)) == records
-    data.sigma = None  # type: ignore[attr-defined]
-    assert len(evaluate(sampler(data.samples), data, count=3_000)) == 1
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +274,7 @@ def test_fashion_classes_are_counted(fashion: tuple[Tensor, Tensor]) -> None:
     judge = judge_for(DataSpec(modality="images", shape=(1, 32, 32)))
     data = Data(images[:1000], Images(), judge.classes, name="fashion")
     no_bags = images[1000:][labels[1000:] != judge.classes.index("Bag")][:800]
-    whole, lacking = (evaluate(sampler(fake), data, count=800) for fake in (images[1000:1800], no_bags))
+    whole, lacking = (evaluate(sampler(fake), data, count=800, quick=True) for fake in (images[1000:1800], no_bags))
     assert value(whole, "classes covered") == 10 and value(lacking, "classes covered") == 9
     assert value(lacking, "class shares")["Bag"] < 0.02 < 0.07 < value(whole, "class shares")["Bag"]
     assert value(lacking, "frechet") > 1.5 * value(whole, "frechet")

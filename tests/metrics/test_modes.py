@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tightrope.core.errors import InputError
-from tightrope.metrics.modes import mode_report
+from tightrope.metrics.modes import mode_report, stacked_modes
 
 GRID = torch.cartesian_prod(*[torch.tensor([-4.0, -2, 0, 2, 4])] * 2)
 
@@ -62,3 +62,37 @@ def test_wrong_points_are_refused() -> None:
         mode_report(torch.zeros(0, 2), GRID, 0.05)
     with pytest.raises(InputError, match="NaN"):
         mode_report(torch.tensor([[float("nan"), 0.0]]), GRID, 0.05)
+
+
+EVERY = torch.cartesian_prod(*[torch.arange(10)] * 3)
+
+
+def test_every_stack_once() -> None:
+    report = stacked_modes(EVERY)
+    assert report.captured == 1_000 and report.reverse_kl == pytest.approx(0, abs=1e-12)
+
+
+def test_stacks_that_lack_modes() -> None:
+    report = stacked_modes(EVERY[EVERY[:, 1] < 5].to(torch.uint8))
+    assert report.captured == 500 and report.reverse_kl == pytest.approx(math.log(2))
+    one = stacked_modes(torch.tensor([[9, 9, 9]] * 7))
+    assert one.captured == 1 and one.reverse_kl == pytest.approx(math.log(1_000))
+    two_kinds = stacked_modes(torch.tensor([[0, 0, 0], [0, 0, 0], [1, 1, 1], [0, 1, 0]]), kinds=2)
+    expected = math.log(8) - 1.5 * math.log(2)
+    assert two_kinds.captured == 3 and two_kinds.reverse_kl == pytest.approx(expected)
+
+
+def test_a_perfect_sampler_of_stacks_has_the_stated_divergence() -> None:
+    draw = torch.Generator().manual_seed(0)
+    report = stacked_modes(torch.randint(10, (26_000, 3), generator=draw))
+    assert report.captured == 1_000
+    assert report.reverse_kl == pytest.approx(report.perfect_reverse_kl, rel=0.15)
+
+
+def test_wrong_stacks_are_refused() -> None:
+    for bad in (EVERY[:0], EVERY[:, :2], EVERY.float(), EVERY[0]):
+        with pytest.raises(InputError, match="whole numbers"):
+            stacked_modes(bad)
+    for bad in (EVERY - 1, EVERY + 1):
+        with pytest.raises(InputError, match="classes lie in"):
+            stacked_modes(bad)

@@ -1,9 +1,10 @@
-"""The console's view of a run: one live line on a terminal, a line a tick elsewhere."""
+"""The console's view of long work: one live line on a terminal; of a run, a line a tick elsewhere."""
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from typing import Any
 
 from rich.console import Console
@@ -84,3 +85,29 @@ class Progress:
             f"  weights {players}; {record['precision']} (measured: {probe}); {threads}"
             + (f", {record['processes']} processes" if record["processes"] > 1 else "")
         )
+
+
+class Counting:
+    """A live line for (done, total) callbacks, with the time left; nothing where it would not be seen."""
+
+    def __init__(self, quiet: bool) -> None:
+        console = Console(file=sys.stderr, highlight=False)
+        self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal and not quiet else None
+        self._began, self._total = time.perf_counter(), 0
+
+    def __enter__(self) -> Counting:
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live:
+            self.live.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.perf_counter()
+        if total != self._total or done <= 1:  # another piece of work has begun
+            self._began, self._total = now, total
+        left = (now - self._began) * (total - done) / max(done, 1)
+        if self.live:
+            self.live.update(Text(f"{done:,} of {total:,}, {duration(left)} left"), refresh=True)

@@ -1,4 +1,4 @@
-"""`tightrope recipes` and `tightrope show`: read from the recipes' source text, without torch."""
+"""`tightrope recipes`, `show` and `extractors`: read from the recipes' source text, without torch."""
 
 from __future__ import annotations
 
@@ -52,3 +52,14 @@ def _allowed(field: Hyper) -> str:
 
 def _wrapped(label: str, text: str) -> str:
     return textwrap.fill(text, 110, initial_indent=f"{label:<15} ", subsequent_indent=" " * 16)
+
+
+def extractors(arguments: Namespace) -> None:
+    """List the feature extractors."""
+    from tightrope.metrics.extractors import names
+
+    if arguments.json:
+        print(json.dumps(names(), indent=2))
+        return
+    for name, about in names().items():
+        print(_wrapped(name, about))

@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ ABOUT = f"""Tightrope {__version__}: train, steady, judge and serve generative a
   tightrope resume RUN                     go on with a run
   tightrope sample RUN --seeds 0-63 --out DIR --grid
   tightrope evaluate RUN                   judge a run's generator again
+  tightrope evaluate FOLDER --data DATA    judge samples that anything made
+  tightrope doctor FOLDER --data DATA      say in words what is wrong with them, on one page
+  tightrope leaderboard runs               runs side by side
   tightrope report RUN                     write report.html
   tightrope recipes                        the systems, and the papers they come from
   tightrope show RECIPE                    one recipe's fields, bounds and presets
@@ -101,6 +105,7 @@ examples:
     add("--tick", metavar="N", type=int, help="samples between two records and previews")
     add("--checkpoint-minutes", metavar="M", type=float, default=2.0, help="between two checkpoints (default: 2)")
     add("--judge", metavar="N", type=int, default=10_000, help="samples for the metrics at the end; 0 skips them")
+    add("--no-watch", dest="watch", action="store_false", help="do not look at the samples during training")
 
 
 def _train(arguments: Namespace) -> None:
@@ -145,15 +150,57 @@ def _sample_arguments(parser: Parser) -> None:
     add("--seeds", metavar="S", default="0-63", help="like 0-63 or 1,5,10-12 (default: 0-63)")
     add("--out", metavar="DIR", required=True, help="where the files go")
     add("--grid", action="store_true", help="also one picture of all samples, grid.png")
+    add("--best", action="store_true", help="from the weights whose samples were the best, not from the last ones")
     add("--npz", action="store_true", help="also all samples as an array, samples.npz")
     add("--gif", action="store_true", help="also interpolation.gif, through the first 16 seeds and back")
 
 
-def _evaluate_arguments(parser: Parser) -> None:
-    parser.description = "Judge a run's generator and append the numbers to its metrics.jsonl."
+def _judging_arguments(parser: Parser, what: str | int) -> None:
+    """What evaluate and doctor share."""
     _recipe_file(parser)
-    parser.add_argument("run", metavar="RUN", help="a run directory")
-    parser.add_argument("--count", metavar="N", type=int, default=10_000, help="samples to draw (default: 10000)")
+    add = parser.add_argument
+    add("what", metavar="RUN|FOLDER|FILE", nargs=what, help="runs, generators, or samples: a folder, zip, .npz, .npy, IDX, CSV")
+    add("--data", metavar="DATA", help="the real data, as for training; a run knows its own")
+    add("--held-out", metavar="DATA", help="real data that was not trained on: shows copying that nothing else shows")
+    add("--count", metavar="N", type=int, default=10_000, help="the most samples that are judged (default: 10000)")
+    add("--extractor", metavar="E", help="whose features are compared: an id of `tightrope extractors`, domain, or a file")
+    add("--weights", metavar="FILE", type=Path, help="the extractor's weights, where it needs a file of yours")
+    add("--size", metavar="PX", type=int, help="bring images to PX x PX (default: the size they are)")
+    add("--seed", metavar="S", type=int, default=0, help="of everything random (default: 0)")
+
+
+def _evaluate_arguments(parser: Parser) -> None:
+    parser.description = "Measure runs or samples against real data and append the numbers to their metrics.jsonl."
+    parser.epilog = """examples:
+  tightrope evaluate runs/00000-swift-fashion
+  tightrope evaluate ./samples --data ./photos --extractor effnet-lite0
+  tightrope evaluate runs/* --json"""
+    _judging_arguments(parser, "+")
+    parser.add_argument("--quick", action="store_true", help="the Frechet distance, classes and modes alone")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="append to this file instead")
+
+
+def _doctor_arguments(parser: Parser) -> None:
+    parser.description = "Say in words whether samples are diverse, faithful, copied, repeated, missing classes or shrunken."
+    parser.epilog = """The page is doctor.html in the run or folder. Without --extractor the doctor takes the classifier that
+ships for this data, or trains one on it (up to three minutes, once; it is kept).
+
+examples:
+  tightrope doctor ./samples --data ./photos
+  tightrope doctor runs/00000-swift-fashion --json"""
+    _judging_arguments(parser, 1)
+    parser.add_argument("--out", metavar="FILE.html", type=Path, help="write the page there instead")
+
+
+def _leaderboard_arguments(parser: Parser) -> None:
+    parser.description = "Rank what was evaluated. Only numbers of one protocol stand in one table."
+    parser.epilog = "example:\n  tightrope leaderboard runs --metric recall"
+    parser.add_argument("places", metavar="PLACE", nargs="*", help="runs, folders, or folders of them (default: runs)")
+    parser.add_argument("--metric", metavar="M", help="the metric, with or without its bracket (default: the Frechet distance)")
+
+
+def _extractors_arguments(parser: Parser) -> None:
+    parser.description = "List the networks whose features can be compared, and what each needs."
 
 
 def _report_arguments(parser: Parser) -> None:
@@ -177,38 +224,27 @@ def _data_arguments(parser: Parser) -> None:
     parser.add_argument("--grid", metavar="FILE.png", type=Path, help="write a grid of 64 real samples")
 
 
-def _later(name: str) -> Callable[[Namespace], None]:
+def _later(name: str, module: str = "verbs") -> Callable[[Namespace], None]:
     """A verb whose code (and torch, if it needs it) is imported when it runs."""
 
     def run(arguments: Namespace) -> None:
-        from tightrope.cli import verbs
-
-        action: Any = vars(verbs)[name]
+        action: Any = vars(import_module(f"tightrope.cli.{module}"))[name]
         action(arguments)
 
     return run
-
-
-def _recipes(arguments: Namespace) -> None:
-    from tightrope.cli import listing
-
-    listing.recipes(arguments)
-
-
-def _show(arguments: Namespace) -> None:
-    from tightrope.cli import listing
-
-    listing.show(arguments)
 
 
 VERBS: dict[str, tuple[Callable[[Parser], None], Callable[[Namespace], None]]] = {
     "train": (_train_arguments, _train),
     "resume": (_resume_arguments, _later("resume")),
     "sample": (_sample_arguments, _later("sample")),
-    "evaluate": (_evaluate_arguments, _later("evaluate")),
+    "evaluate": (_evaluate_arguments, _later("evaluate", "judging")),
+    "doctor": (_doctor_arguments, _later("doctor", "judging")),
+    "leaderboard": (_leaderboard_arguments, _later("leaderboard", "judging")),
+    "extractors": (_extractors_arguments, _later("extractors", "listing")),
     "report": (_report_arguments, _later("report")),
-    "recipes": (_recipes_arguments, _recipes),
-    "show": (_show_arguments, _show),
+    "recipes": (_recipes_arguments, _later("recipes", "listing")),
+    "show": (_show_arguments, _later("show", "listing")),
     "data": (_data_arguments, _later("data")),
 }
 

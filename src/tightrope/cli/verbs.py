@@ -15,6 +15,7 @@ import torch
 from tightrope import api
 from tightrope import data as data_room
 from tightrope.cli import console
+from tightrope.cli.judging import metrics_table
 from tightrope.cli.parsing import seed_list
 from tightrope.core.errors import InputError
 from tightrope.core.files import write_atomically
@@ -26,7 +27,7 @@ def train(arguments: Namespace, recipe: str, data: str, fields: dict[str, Any]) 
     """Train, judge, report; then say where everything is and what to do next."""
     options = {
         key: getattr(arguments, key)
-        for key in ("runs", "size", "device", "precision", "threads", "tick", "checkpoint_minutes", "judge")
+        for key in ("runs", "size", "device", "precision", "threads", "tick", "checkpoint_minutes", "judge", "watch")
     }
     command = ("tightrope", *sys.argv[1:])
 
@@ -57,20 +58,9 @@ def _watched(work: Any, as_json: bool) -> None:
     with console.Progress() as progress:
         run = work((progress,))
     if api.is_chief():
-        _print_metrics(run.metrics)
+        print(metrics_table(run.metrics))
         print(f"\nreport   {run.path / 'report.html'}")
         print(f"samples  tightrope sample {run.path} --seeds 0-63 --out samples --grid")
-
-
-def evaluate(arguments: Namespace) -> None:
-    """Judge again."""
-    if arguments.count < 100:
-        raise InputError(f"--count {arguments.count}: the metrics need at least 100 samples.")
-    records = api.Run(arguments.run, arguments.recipe).evaluate(arguments.count)
-    if arguments.json:
-        print(json.dumps(records, indent=2))
-    else:
-        _print_metrics(records)
 
 
 def report(arguments: Namespace) -> None:
@@ -85,7 +75,11 @@ def sample(arguments: Namespace) -> None:
     out = Path(arguments.out)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file; name a directory.")
-    generator = api.load(arguments.run, arguments.recipe)
+    generator = (
+        api.Run(arguments.run, arguments.recipe).generator(best=True)
+        if arguments.best
+        else api.load(arguments.run, arguments.recipe)
+    )
     modality = data_room.modality_of(generator.spec)
     samples = generator.sample(seeds=seeds)
     out.mkdir(parents=True, exist_ok=True)
@@ -123,17 +117,6 @@ def data(arguments: Namespace) -> None:
         index = data_room.pick(loaded, 64 if not loaded.modality.exact else 2500, 0)
         _picture(arguments.grid, loaded.modality.grid(loaded.batch(index)))
     print(json.dumps(facts, indent=2, ensure_ascii=False, default=str) if arguments.json else _facts(facts))
-
-
-def _print_metrics(metrics: list[dict[str, Any]]) -> None:
-    for metric in metrics:
-        value = metric["value"]
-        if isinstance(value, dict):
-            shares = "  ".join(f"{name} {share:.1%}" for name, share in value.items())
-            print(f"{metric['name']:<34}{shares}")
-        else:
-            hint = f"   ({metric['better']} is better)" if metric.get("better") else ""
-            print(f"{metric['name']:<34}{value:.4g}{hint}")
 
 
 def _facts(facts: dict[str, Any], indent: str = "") -> str:

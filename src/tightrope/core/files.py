@@ -18,6 +18,11 @@ os.umask(UMASK)
 PARTIAL = ".partial"  # suffix of a file that is being written; such files are never read
 
 
+def cache_root() -> Path:
+    """Where what can be made again is kept: $TIGHTROPE_CACHE, else ~/.cache/tightrope."""
+    return Path(os.environ.get("TIGHTROPE_CACHE") or "~/.cache/tightrope").expanduser()
+
+
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Call `write` on a temporary neighbour of `path`, flush it to the disk, then rename it into place.
 

@@ -14,7 +14,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tightrope.core.errors import InputError
-from tightrope.core.files import remove_partials, require_space, write_atomically, write_json, write_text
+from tightrope.core.files import cache_root, remove_partials, require_space, write_atomically, write_json, write_text
 from tightrope.data.catalog import shown
 
 VERSION = 1
@@ -53,17 +52,11 @@ class Plan:
     source: str
 
 
-def default_root() -> Path:
-    """$TIGHTROPE_CACHE, else ~/.cache/tightrope."""
-    chosen = os.environ.get("TIGHTROPE_CACHE")
-    return Path(chosen).expanduser() if chosen else Path("~/.cache/tightrope").expanduser()
-
-
 def folder_for(root: Path | None, name: str, place: str, size: int | None) -> Path:
     """One folder for one place and size, so that changed content replaces its old cache instead of piling up."""
     slug = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in name)[:40] or "data"
     digest = hashlib.sha256(f"{place}\0{size}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return (root or default_root()) / f"{slug}-{digest}"
+    return (root or cache_root()) / f"{slug}-{digest}"
 
 
 def read_index(folder: Path, key: str) -> dict[str, Any] | None:

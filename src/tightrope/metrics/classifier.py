@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,9 +78,13 @@ class Classifier(NamedTuple):
 
 def save_classifier(path: Path, network: SmallCNN, header: dict[str, str]) -> None:
     """Write the weights with `header` in the safetensors metadata; equal content gives equal bytes."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    content = _in_order(save(tensors, metadata=header))
+    content = serialise(network.state_dict(), header)
     write_atomically(path, lambda partial: _write(partial, content))
+
+
+def serialise(tensors: Mapping[str, Tensor], header: dict[str, str]) -> bytes:
+    """A safetensors file as bytes; equal content gives equal bytes."""
+    return _in_order(save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, metadata=header))
 
 
 def _in_order(content: bytes) -> bytes:

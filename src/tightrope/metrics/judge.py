@@ -1,189 +1,150 @@
-"""Judge a generator against the real data of its run: one call, a list of records that state how they were measured.
+"""Judge samples against real data: one call, a list of records that state how they were measured.
 
     records = evaluate(lambda start, n: generator(latents[start:start + n]), dataset)
 
-The distance is Frechet's (tightrope.metrics.frechet) in the features of a small classifier trained on a related
-kind of image. Its values compare with each other under one protocol, and with no number of Inception features.
+The figures come from `metrics.suite`; this module decides what is compared: which real samples are the reference, what
+files would hold of the generated ones, and what real data in their place would give (the null).
 
 Axes: N samples, C channels, H W pixels, d features, K classes.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.seeds import generator
 from tightrope.core.spec import DataSpec
-from tightrope.metrics.classifier import WEIGHTS, SmallCNN, load_classifier
-from tightrope.metrics.frechet import Moments, frechet_distance
+from tightrope.metrics import features, suite
+from tightrope.metrics.extractor import Extractor
+from tightrope.metrics.extractors import coordinates
+from tightrope.metrics.extractors.small import load_shipped
+from tightrope.metrics.features import Features
 from tightrope.metrics.modes import RADIUS, SAMPLES, mode_report
+from tightrope.metrics.protocol import Record, record
 
 Sampler = Callable[[int, int], Tensor]
-Record = dict[str, Any]
-COVERED = 0.25  # a class counts as covered from this fraction of its real share
+Progress = Callable[[int, int], None]
+BATCH = 250  # samples read at once
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Judge:
-    """What turns stored samples into the features that are compared.
-
-    Attributes:
-        id: stands in square brackets in the names of records.
-        weights_sha256: of the weights file; None where nothing was trained.
-        licence: of the weights.
-        input_rule: the images the network expects.
-        classes: what the network tells apart, in the order of its logits.
-        network: None for points, whose features are their coordinates.
-        size: side of the network's input in pixels.
-    """
-
-    id: str
-    weights_sha256: str | None = None
-    licence: str | None = None
-    input_rule: str
-    classes: tuple[str, ...] = ()
-    network: SmallCNN | None = None
-    size: int = 0
-
-    @torch.inference_mode()
-    def features(self, stored: np.ndarray) -> Float[Tensor, "N d"]:
-        """Features of samples as users store them: uint8 (N, H, W, C) images of any size, or (N, dim) coordinates."""
-        if self.network is None:
-            return torch.from_numpy(np.ascontiguousarray(stored))
-        images = torch.from_numpy(np.ascontiguousarray(stored)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-        if images.shape[-2:] != (self.size, self.size):
-            images = interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
-        return self.network.features(images)
-
-    @torch.inference_mode()
-    def classify(self, features: Float[Tensor, "N d"]) -> Int64[Tensor, " N"]:
-        """The most likely class of each sample."""
-        if self.network is None:
-            raise InputError(f"judge {self.id}: it knows no classes; use a judge of images.")
-        return self.network.head(features).argmax(1)
-
-    def resize_rule(self, spec: DataSpec) -> str | None:
-        """What happens between the stored image and the network's input."""
-        if self.network is None:
-            return None
-        return "none" if spec.size == self.size else f"{spec.size} to {self.size} px, bilinear, antialiased"
-
-
-COORDINATES = Judge(id="coordinates", input_rule="points in the units of their data")
-
-
-@functools.cache
-def _image_judge(name: str) -> Judge:
-    classifier = load_classifier(WEIGHTS / f"{name}.safetensors")
-    return Judge(
-        id=classifier.header["name"],
-        weights_sha256=classifier.sha256,
-        licence=classifier.header["licence"],
-        input_rule=classifier.header["input"],
-        classes=classifier.classes,
-        network=classifier.network,
-        size=int(classifier.header["size"]),
-    )
-
-
-def judge_for(spec: DataSpec) -> Judge:
-    """The judge of a kind of data: fashion-cnn for grey images, emoji-cnn for RGB, coordinates for points.
+def judge_for(spec: DataSpec) -> Extractor:
+    """The shipped extractor for a kind of data: fashion-cnn for grey images, emoji-cnn for RGB, coordinates for points.
 
     Raises:
-        InputError: no judge is known for this modality or number of channels.
+        InputError: none is known for this modality or number of channels.
     """
     if spec.modality == "points":
-        return COORDINATES
+        return coordinates.load(spec.channels)
     if spec.modality == "images" and spec.channels in (1, 3):
-        return _image_judge("fashion-cnn" if spec.channels == 1 else "emoji-cnn")
+        return load_shipped("fashion-cnn" if spec.channels == 1 else "emoji-cnn")
     raise InputError(
         f"no judge for {spec.modality} of the shape {spec.shape}; there are judges for grey and RGB images and for points."
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class Tally:
-    """What is kept of a set of samples: moments of their features, and how many fell into each class."""
-
-    moments: Moments
-    counts: Int64[Tensor, " K"]
-
-    def merge(self, other: Tally) -> Tally:
-        return Tally(self.moments.merge(other.moments), self.counts + other.counts)
-
-    @property
-    def shares(self) -> list[float]:
-        return (self.counts.double() / self.counts.sum()).tolist()
+def at_home(extractor: Extractor, spec: DataSpec) -> bool:
+    """Whether the extractor tells the data's own classes apart."""
+    return bool(extractor.classes) and extractor.classes == tuple(spec.classes)
 
 
-def tally(judge: Judge, batches: Iterable[np.ndarray]) -> Tally:
-    """Stream stored samples through a judge."""
-    moments, counts = Moments(), torch.zeros(len(judge.classes), dtype=torch.int64)
-    for stored in batches:
-        features = judge.features(stored)
-        moments.add(features)
-        if judge.classes:
-            counts += torch.bincount(judge.classify(features), minlength=len(counts))
-    return Tally(moments, counts)
-
-
-def evaluate(sample: Sampler, dataset: Dataset, *, count: int = 10_000, batch: int = 250) -> list[Record]:
+def evaluate(
+    sample: Sampler,
+    dataset: Dataset,
+    *,
+    count: int = 10_000,
+    extractor: Extractor | None = None,
+    held_out: Dataset | None = None,
+    identity: Record | None = None,
+    seed: int = 0,
+    quick: bool = False,
+    progress: Progress | None = None,
+) -> list[Record]:
     """Compare `count` generated samples with the real data; both as files would hold them (images: uint8).
 
     Args:
         sample: `sample(start, n)` gives generated samples start ... start + n - 1 in network range, on any device.
-        dataset: the real data of the run; min(count, len) samples, drawn evenly through it, are the reference
-            (`reference_index`), so that it has the data's class balance.
+        dataset: the real data; min(count, len) samples, drawn evenly through it, are the reference (`spread_index`), so
+            that it has the data's class balance.
         count: generated samples. Values at different counts do not compare.
-        batch: samples asked for at once.
+        extractor: whose features are compared; None takes `judge_for` the data.
+        held_out: real data that the generator has not seen: adds what only such data can tell of memorisation.
+        identity: what the generated samples depend on, as JSON; given, their features are kept in the cache.
+        seed: of everything random in the figures.
+        quick: the Frechet distance, classes and modes alone.
+        progress: called with (done, total) while generated samples are read.
 
     Returns:
-        Records {"name", "value", "better": "lower" | "higher" | None, "protocol"} as stored in metrics.jsonl.
+        Records as stored in metrics.jsonl, see `protocol.record`.
 
     Raises:
         InputError: no judge for this data, fewer than 4 real or 2 generated samples, or samples that are not finite.
     """
-    judge = judge_for(dataset.spec)
-    if count < 2 or batch < 1 or len(dataset) < 4:
-        raise InputError(f"evaluate: count {count}, batch {batch}, {len(dataset)} real samples; at least 2, 1 and 4 are needed.")
-    halves = reference_halves(judge, dataset, count, batch)
-    reference, protocol = halves[0].merge(halves[1]), protocol_of(judge, dataset, halves, count)
-    stored: Iterable[np.ndarray] = generated(sample, dataset, count, batch)
-    centres, sigma = (
-        getattr(dataset, "centres", None),
-        getattr(dataset, "sigma", None),
-    )  # only mixtures have them
-    if centres is not None and sigma is not None:
-        stored = list(stored)
-    found = tally(judge, stored)
-    records = [_record(f"frechet[{judge.id}]", frechet_distance(reference.moments, found.moments), "lower", protocol)]
-    if judge.classes and judge.classes == tuple(dataset.spec.classes):
-        records += class_records(judge, reference, found, protocol)
-    if centres is not None and sigma is not None:
-        points = np.concatenate(list(stored))[:SAMPLES]
-        records += mode_records(points, torch.as_tensor(centres).cpu(), float(sigma), dataset.name)
-    return records
+    extractor = extractor or judge_for(dataset.spec)
+    if count < 2 or len(dataset) < 4:
+        raise InputError(f"evaluate: {count} generated and {len(dataset)} real samples; at least 2 and 4 are needed.")
+    real = reference(extractor, dataset, count)
+    key = None if identity is None else {"extractor": extractor.protocol, "generated": identity, "count": count}
+    fake = generated_features(extractor, sample, dataset, count, key, progress)
+    protocol = protocol_of(extractor, dataset, real, count, seed)
+    first, second = _halves(real)
+    sizes = [len(first.values), len(second.values)]
+    nulls = {f.name: {"value": f.value, "n": sizes} for f in suite.figures(first, second, extractor, seed, quick=quick)}
+    records = [
+        record(
+            figure.name, figure.value, figure.better, protocol | figure.protocol, interval=figure.interval,
+            null=figure.null if figure.null is not None else nulls.get(figure.name), std=figure.std, notes=figure.notes,
+        )
+        for figure in suite.figures(real, fake, extractor, seed, interval=True, quick=quick)
+    ]  # fmt: skip
+    if at_home(extractor, dataset.spec):
+        records += class_records(extractor, real, fake, protocol)
+    if held_out is not None and not quick:
+        records += _held_out_records(extractor, real, fake, held_out, protocol, seed)
+    return records + _mixture_records(sample, dataset, count)
 
 
-def generated(sample: Sampler, dataset: Dataset, count: int, batch: int) -> Iterator[np.ndarray]:
+def reference(extractor: Extractor, dataset: Dataset, count: int, progress: Progress | None = None) -> Features:
+    """The features of min(count, len) real samples, from the cache where they were read before."""
+    index = spread_index(len(dataset), count)
+    key = {"extractor": extractor.protocol, "data": dataset.fingerprint, "count": len(index), "drawn": "evenly, seed 0"}
+    return features.cached(key, lambda: features.read(extractor, stored(dataset, index, progress)))
+
+
+def stored(dataset: Dataset, index: Int64[Tensor, " n"], progress: Progress | None = None) -> Iterator[np.ndarray]:
+    """Real samples as files hold them, in batches."""
+    for start in range(0, len(index), BATCH):
+        yield dataset.modality.to_array(dataset.batch(index[start : start + BATCH]))
+        if progress:
+            progress(min(start + BATCH, len(index)), len(index))
+
+
+def generated_features(
+    extractor: Extractor, sample: Sampler, dataset: Dataset, count: int, key: Record | None, progress: Progress | None = None
+) -> Features:
+    """The features of generated samples; from the cache when `key` says what they depend on."""
+
+    def compute() -> Features:
+        return features.read(extractor, generated(sample, dataset, count, progress))
+
+    return compute() if key is None else features.cached(key, compute)
+
+
+def generated(sample: Sampler, dataset: Dataset, count: int, progress: Progress | None = None) -> Iterator[np.ndarray]:
     """`count` generated samples as a file would hold them, in batches.
 
     Raises:
         InputError: samples of another shape than the data's, or not finite (rounding to bytes would hide a NaN).
     """
-    for start in range(0, count, batch):
-        expected = (min(batch, count - start), *dataset.spec.shape)
+    for start in range(0, count, BATCH):
+        expected = (min(BATCH, count - start), *dataset.spec.shape)
         samples = sample(start, expected[0])
         if tuple(samples.shape) != expected:
             raise InputError(
@@ -193,29 +154,11 @@ def generated(sample: Sampler, dataset: Dataset, count: int, batch: int) -> Iter
         if not torch.isfinite(samples).all():
             raise InputError("evaluate: generated samples hold a NaN or an infinity; go back to an earlier checkpoint.")
         yield dataset.modality.to_array(samples)
+        if progress:
+            progress(start + expected[0], count)
 
 
-_REFERENCES: dict[tuple[str, str, str | None, int], tuple[Tally, Tally]] = {}
-
-
-def reference_halves(judge: Judge, dataset: Dataset, count: int, batch: int = 250) -> tuple[Tally, Tally]:
-    """The reference in two disjoint random halves, kept in memory by data, judge and count.
-
-    Together they are the reference; against each other they are the null: what no generator can be asked to beat.
-    """
-    key = (dataset.fingerprint, judge.id, judge.weights_sha256, min(count, len(dataset)))
-    if key not in _REFERENCES:
-        index = reference_index(len(dataset), count)
-        shuffled = index[torch.randperm(len(index), generator=generator(0, "reference", "halves"))]
-        first, second = (
-            tally(judge, (dataset.modality.to_array(dataset.batch(chunk)) for chunk in half.split(batch)))
-            for half in (shuffled[: len(index) // 2], shuffled[len(index) // 2 :])
-        )
-        _REFERENCES[key] = first, second
-    return _REFERENCES[key]
-
-
-def reference_index(length: int, count: int) -> Int64[Tensor, " n"]:
+def spread_index(length: int, count: int) -> Int64[Tensor, " n"]:
     """min(count, length) indices, rising: one drawn from each of as many equal stretches, always the same.
 
     Stretches keep the balance of data stored class by class; the draw keeps that of data dealt out in turn, of which
@@ -227,58 +170,80 @@ def reference_index(length: int, count: int) -> Int64[Tensor, " n"]:
     return edges[:-1] + (within * edges.diff()).long()
 
 
-def protocol_of(judge: Judge, dataset: Dataset, halves: tuple[Tally, Tally], count: int) -> Record:
+def _halves(real: Features) -> tuple[Features, Features]:
+    """Two disjoint random halves of the reference: against each other they are what no generator can be asked to beat."""
+    shuffled = torch.randperm(len(real.values), generator=generator(0, "reference", "halves"))
+    middle = len(shuffled) // 2
+    return real.at(shuffled[:middle]), real.at(shuffled[middle:])
+
+
+def protocol_of(extractor: Extractor, dataset: Dataset, real: Features, count: int, seed: int) -> Record:
     """Everything that two values must share to be compared."""
-    sizes = [half.moments.n for half in halves]
-    null = frechet_distance(halves[0].moments, halves[1].moments) if min(sizes) > 1 else None
-    return {
-        "extractor": judge.id,
-        "weights_sha256": judge.weights_sha256,
-        "features": halves[0].moments.dimensions,
-        "resize": judge.resize_rule(dataset.spec),
-        "quantised": "uint8" if judge.network is not None else None,
-        "n_real": sum(sizes),
+    n = len(real.values)
+    images = dataset.spec.modality == "images"
+    return extractor.protocol | {
+        "pixels": dataset.spec.size if images else None,
+        "quantised": "uint8" if images else None,
+        "n_real": n,
         "n_generated": count,
-        "ddof": 1,
-        "reference": f"{dataset.name} {dataset.fingerprint[:12]}, {sum(sizes)} of {len(dataset)} drawn evenly",
-        "real_against_real": {"value": null, "n": sizes},
+        "reference": f"{dataset.name} {dataset.fingerprint[:12]}, {n} of {len(dataset)} drawn evenly",
+        "seed": seed,
     }
 
 
-def class_records(judge: Judge, real: Tally, found: Tally, protocol: Record) -> list[Record]:
+def class_records(extractor: Extractor, real: Features, fake: Features, protocol: Record) -> list[Record]:
     """Shares of the classes as the judge sees them, in real and generated images alike: its confusions cancel."""
-    protocol = protocol | {
-        "real_shares": dict(zip(judge.classes, real.shares, strict=True)),
-        "covered": f"share > 0 and >= {COVERED} of the class's share in the reference, both by the judge's reading",
-    }
-    pairs = zip(found.shares, real.shares, strict=True)
-    covered = sum(share > 0 and share >= COVERED * expected for share, expected in pairs)
+    expected, found = (_shares(each, len(extractor.classes)) for each in (real, fake))
+    covered = sum(share > 0 and share >= suite.COVERED * usual for share, usual in zip(found, expected, strict=True))
+    protocol = protocol | {"covered": f"share > 0 and >= {suite.COVERED} of the class's share in the reference"}
+    name = extractor.id
+    usual = dict(zip(extractor.classes, expected, strict=True))
     return [
-        _record(f"class shares[{judge.id}]", dict(zip(judge.classes, found.shares, strict=True)), None, protocol),
-        _record(f"classes covered[{judge.id}]", covered, "higher", protocol),
-        _record(f"smallest class share[{judge.id}]", min(found.shares), None, protocol),
-        _record(f"largest class share[{judge.id}]", max(found.shares), None, protocol),
+        record(f"class shares[{name}]", dict(zip(extractor.classes, found, strict=True)), None, protocol, null=usual),
+        record(f"classes covered[{name}]", covered, "higher", protocol, null=len(extractor.classes)),
+        record(f"smallest class share[{name}]", min(found), None, protocol, null=min(expected)),
+        record(f"largest class share[{name}]", max(found), None, protocol, null=max(expected)),
     ]
+
+
+def _shares(read: Features, kinds: int) -> list[float]:
+    classes = read.classes
+    assert classes is not None
+    return (torch.bincount(classes, minlength=kinds).double() / len(classes)).tolist()
+
+
+def _held_out_records(
+    extractor: Extractor, real: Features, fake: Features, held_out: Dataset, protocol: Record, seed: int
+) -> list[Record]:
+    unseen = reference(extractor, held_out, len(real.values))
+    protocol = protocol | {"held_out": f"{held_out.name} {held_out.fingerprint[:12]}, {len(unseen.values)} of {len(held_out)}"}
+    found = suite.held_out_figures(real, unseen, fake, extractor, seed)
+    return [record(f.name, f.value, f.better, protocol | f.protocol, null=f.null, notes=f.notes) for f in found]
+
+
+def _mixture_records(sample: Sampler, dataset: Dataset, count: int) -> list[Record]:
+    """The mode report, where the data is a mixture whose centres are known."""
+    centres, sigma = getattr(dataset, "centres", None), getattr(dataset, "sigma", None)
+    if centres is None or sigma is None:
+        return []
+    points = np.concatenate(list(generated(sample, dataset, min(count, SAMPLES))))
+    return mode_records(points, torch.as_tensor(centres).cpu(), float(sigma), dataset.name)
 
 
 def mode_records(points: np.ndarray, centres: Tensor, sigma: float, name: str) -> list[Record]:
     """The mode report as records."""
     report = mode_report(torch.from_numpy(points), centres, sigma)
-    protocol = {
+    protocol: dict[str, Any] = {
         "n_generated": len(points),
         "centres": len(centres),
         "sigma": sigma,
         "radius_sigmas": RADIUS,
         "shares": "of high-quality samples, against equal shares",
-        "perfect_reverse_kl": (len(centres) - 1) / (2 * len(points)),
         "reference": f"{name}: its true centres",
     }
+    perfect = (len(centres) - 1) / (2 * len(points))
     return [
-        _record("modes", report.captured, "higher", protocol),
-        _record("high-quality share", report.high_quality, "higher", protocol),
-        _record("reverse KL", report.reverse_kl, "lower", protocol),
+        record("modes", report.captured, "higher", protocol, null=len(centres)),
+        record("high-quality share", report.high_quality, "higher", protocol),
+        record("reverse KL", report.reverse_kl, "lower", protocol, null=perfect),
     ]
-
-
-def _record(name: str, value: Any, better: str | None, protocol: Record) -> Record:
-    return {"name": name, "value": value, "better": better, "protocol": protocol}

@@ -92,7 +92,8 @@ def _groups(names: list[str], metrics: list[str]) -> list[dict[str, Any]]:
     players = dict.fromkeys(name.split("/")[0] for name in names if "/" in name and not name.startswith("knob/"))
     groups = [{"title": "Metrics over the run", "charts": [[name] for name in metrics]}]
     for player in players:
-        groups.append({"title": f"Player {player}", "charts": _pairs([n for n in names if n.startswith(f"{player}/")])})
+        title = "Samples, as training saw them" if player == "samples" else f"Player {player}"
+        groups.append({"title": title, "charts": _pairs([n for n in names if n.startswith(f"{player}/")])})
     loose = [[n] for n in names if "/" not in n and n not in ("speed", "memory_mb")]
     groups.append({"title": "Other terms and signals", "charts": loose})
     groups.append({"title": "Knobs", "charts": [[n] for n in names if n.startswith("knob/")]})

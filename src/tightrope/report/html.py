@@ -32,8 +32,8 @@ def render(run: Path) -> str:
     shown = pictures.gallery(run, events)
     slots = {
         "title": esc(f"{facts['name']} · Tightrope"),
-        "css": _asset("report.css"),
-        "js": _asset("charts.js") + "\n" + _asset("report.js"),
+        "css": asset("report.css"),
+        "js": asset("charts.js") + "\n" + asset("report.js"),
         "header": sections.header(record, facts),
         "tiles": sections.tiles(record, facts, run),
         "samples": samples(record, shown, moments),
@@ -49,10 +49,11 @@ def render(run: Path) -> str:
         ),
     }
     # One pass: what a slot brings in is never searched for slots again.
-    return SLOT.sub(lambda found: slots[found.group(1)], _asset("template.html"))
+    return SLOT.sub(lambda found: slots[found.group(1)], asset("template.html"))
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of this room."""
     return resources.files("tightrope.report").joinpath(name).read_text(encoding="utf-8")
 
 

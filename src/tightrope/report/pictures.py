@@ -57,8 +57,8 @@ def gallery(run: Path, events: list[Record]) -> Gallery:
     seens = sorted(readable)
     count, quality, scale = _rung([readable[seen] for seen in seens], reals)
     chosen = even(seens, count)
-    frames = [_frame(seen, image, quality, scale) for seen in chosen if (image := _open(readable[seen])) is not None]
-    shown = None if reals is None else _frame(0, reals, quality, scale)
+    frames = [frame(seen, image, quality, scale) for seen in chosen if (image := _open(readable[seen])) is not None]
+    shown = None if reals is None else frame(0, reals, quality, scale)
     return Gallery(reals=shown, frames=frames, total=len(seens), notes=notes)
 
 
@@ -116,7 +116,8 @@ def _encode(image: Image.Image, quality: int | None, scale: float) -> bytes:
     return buffer.getvalue()
 
 
-def _frame(seen: int, image: Image.Image, quality: int | None, scale: float) -> Frame:
+def frame(seen: int, image: Image.Image, quality: int | None = None, scale: float = 1.0) -> Frame:
+    """A picture as a data URI; lossless where no quality is asked for."""
     data = _encode(image, quality, scale)
     kind = "png" if data[:4] == b"\x89PNG" else "webp"
     uri = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"

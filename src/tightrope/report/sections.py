@@ -85,18 +85,28 @@ def metrics(records: list[Record]) -> str:
     if not order:
         return '<p class="empty">Nothing has been measured yet. <code>tightrope evaluate</code> adds numbers to a run.</p>'
     rows = "".join(_metric(latest[name]) for name in order if name in latest)
-    head = '<thead><tr><th scope="col">Metric</th><th scope="col" class="n">Value</th><th scope="col">Direction</th><th scope="col" class="n">Seen</th></tr></thead>'
+    head = '<thead><tr><th scope="col">Metric</th><th scope="col" class="n">Value</th><th scope="col" class="n">95 % interval</th><th scope="col" class="n">Real data</th><th scope="col">Direction</th><th scope="col" class="n">Seen</th></tr></thead>'
     table = f'<div class="card flush"><table class="metrics">{head}{rows}</table></div>' if rows else ""
-    return table + "".join(_shares(tables[name]) for name in order if name in tables)
+    return table + "".join(shares(tables[name]) for name in order if name in tables)
 
 
 def _metric(record: Record) -> str:
     direction = ARROWS.get(str(record.get("better")), "–")
+    span = record.get("interval")
+    interval = f"{measured(span[0])} … {measured(span[1])}" if isinstance(span, list) and len(span) == 2 else ""
+    null = record.get("null")
+    null = part(record, "null").get("value") if isinstance(null, dict) else null
     return (
         f'<tbody><tr><th scope="row">{esc(record["name"])}</th><td class="n big">{esc(measured(record["value"]))}</td>'
+        f'<td class="n">{interval}</td><td class="n">{"" if null is None else measured(null)}</td>'
         f'<td>{direction}</td><td class="n">{count(record.get("seen"))}</td></tr>'
-        f'<tr class="more"><td colspan="4">{_protocol(record)}</td></tr></tbody>'
+        f'<tr class="more"><td colspan="6">{_notes(record)}{_protocol(record)}</td></tr></tbody>'
     )
+
+
+def _notes(record: Record) -> str:
+    notes = record.get("notes")
+    return "".join(f"<div>{esc(note)}</div>" for note in notes) if isinstance(notes, list) else ""
 
 
 def _protocol(record: Record) -> str:
@@ -111,23 +121,24 @@ def pairs(entries: Record) -> str:
     return '<dl class="pairs">' + "".join(f"<dt>{esc(k)}</dt><dd>{esc(value(v))}</dd>" for k, v in entries.items()) + "</dl>"
 
 
-def _shares(record: Record) -> str:
-    """Class shares as bars with the ideal line: the protocol's "ideal" shares when it has them, else equal shares."""
-    shares = {str(k): number(v) for k, v in record["value"].items()}
-    if not shares:
+def shares(record: Record) -> str:
+    """Class shares as bars with the ideal line: the shares of the real data where they are known, else equal shares."""
+    found = {str(k): number(v) for k, v in record["value"].items()}
+    if not found:
         return ""
-    stated = {str(k): number(v) for k, v in part(record, "protocol", "ideal").items()}
-    ideal = {name: stated.get(name, math.nan) if stated else 1 / len(shares) for name in shares}
-    finite = [v for v in (*shares.values(), *ideal.values()) if math.isfinite(v) and v >= 0]
+    stated = {str(k): number(v) for k, v in part(record, "null").items()}
+    ideal = {name: stated.get(name, math.nan) if stated else 1 / len(found) for name in found}
+    finite = [v for v in (*found.values(), *ideal.values()) if math.isfinite(v) and v >= 0]
     top = max([*finite, 1e-9]) * 1.08
-    bars = "".join(_bar(name, share, ideal[name], top) for name, share in shares.items())
-    line = "the share in the data" if stated else f"equal shares ({100 / len(shares):.3g} %)"
-    many = " many" if len(shares) > 24 else ""
-    missing = sum(v == 0 for v in shares.values())
+    bars = "".join(_bar(name, share, ideal[name], top) for name, share in found.items())
+    line = "the share in the data" if stated else f"equal shares ({100 / len(found):.3g} %)"
+    many = " many" if len(found) > 24 else ""
+    seen = f"Seen {count(record['seen'])}." if record.get("seen") is not None else ""
+    missing = sum(v == 0 for v in found.values())
     return (
         f'<div class="card shares"><h3>{esc(record["name"])}</h3><p class="muted">How the generated samples fall into the '
-        f"{len(shares)} classes{f', {missing} of them never' if missing else ''}; "
-        f'the <span class="ideal-key">line</span> is {line}. Seen {count(record.get("seen"))}.</p>'
+        f"{len(found)} classes{f', {missing} of them never' if missing else ''}; "
+        f'the <span class="ideal-key">line</span> is {line}. {seen}</p>'
         f'<ul class="bars{many}">{bars}</ul>{_protocol(record)}</div>'
     )
 

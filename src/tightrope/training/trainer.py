@@ -28,6 +28,7 @@ from tightrope.training.loop import play
 from tightrope.training.machine import resident_mb
 from tightrope.training.meter import Meter, require_finite
 from tightrope.training.previews import Previews
+from tightrope.training.watch import Observer, Watch
 
 PULSE = 0.5  # seconds between two signs of life
 WARM_UP = (5, 25)  # rounds between which a run's speed is first measured
@@ -43,6 +44,7 @@ class Plan:
         checkpoint_minutes: wall time between two checkpoints (one is always written at the end).
         seed: of everything random.
         facts: what the generator's file says of the recipe and the data.
+        observe: is shown fresh samples at ticks; its figures are signals, and the best "score" keeps its generator.
     """
 
     folder: Path
@@ -50,6 +52,7 @@ class Plan:
     seed: int
     checkpoint_minutes: float = 2.0
     facts: dict[str, str] = dataclasses.field(default_factory=dict)
+    observe: Observer | None = None
 
 
 class Trainer:
@@ -67,13 +70,15 @@ class Trainer:
         self.feed = Feed(recipe, dataset, engine, plan.seed)
         self.meter = Meter()
         self.previews = Previews(self.game, dataset, plan.folder, plan.seed) if engine.chief else None
+        self.watch = Watch(self.game, dataset.modality, plan.observe) if engine.chief and plan.observe else None
+        self._best_score = 0.0  # of the samples, at any tick
         self._origin = started  # perf_counter at which `seconds` was 0
         self._next_tick = 0
         self._looks: list[int] = []  # samples at which speed is first measured, from and to
         self._last = (0, 0.0)  # (seen, seconds) at the last tick
         self._saved = self._pulsed = time.perf_counter()
         self._stop = ""
-        self._best, self._warned = 0.0, False
+        self._fastest, self._warned = 0.0, False
 
     @property
     def checkpoints(self) -> Path:
@@ -89,6 +94,7 @@ class Trainer:
         self._next_tick = int(counters["next_tick"])
         self._origin -= self.game.seconds
         self._last = (self.game.seen, self.game.seconds)
+        self._best_score = float(counters.get("best_score", 0.0))
         return damaged
 
     def train(self) -> None:
@@ -164,6 +170,7 @@ class Trainer:
         left = self.budget.left(game.seen, seconds, speed)
         game.seconds = seconds
         if self.engine.chief:
+            signals |= self._look(seconds, final)
             self.events.write(
                 "tick", seen=game.seen, seconds=seconds, progress=self.budget.progress(game.seen), left=left, speed=speed,
                 terms=terms, signals=signals, memory_mb=resident_mb(),
@@ -177,14 +184,24 @@ class Trainer:
         if self.engine.any(bool(self._stop)) and not final:
             self._leave(knobs)
 
+    def _look(self, seconds: float, final: bool) -> dict[str, float]:
+        """What the observer says of the samples now; the generator that it scores best so far is kept."""
+        figures = self.watch.look(seconds, always=final) if self.watch else {}
+        score = figures.get("samples/score", 0.0)
+        if score > self._best_score:
+            self._best_score = score
+            self._write_generator("best.safetensors")
+            self.events.write("best", seen=self.game.seen, score=score, path="best.safetensors")
+        return figures
+
     def _warn_if_slow(self, speed: float) -> None:
         """Once: threads that share their cores with another program wait for each other and lose most of the speed."""
-        self._best = max(self._best, speed)
-        if speed < self._best / 3 and not self._warned:
+        self._fastest = max(self._fastest, speed)
+        if speed < self._fastest / 3 and not self._warned:
             self._warned = True
             self.events.write(
                 "warning",
-                message=f"training slowed from {self._best:,.0f} to {speed:,.0f} samples/s: something else uses these cores; "
+                message=f"training slowed from {self._fastest:,.0f} to {speed:,.0f} samples/s: something else uses these cores; "
                 "stop it, or resume with fewer --threads.",
             )
 
@@ -199,12 +216,15 @@ class Trainer:
         game.seconds = self._seconds()
         if self.engine.chief:
             anchor = {k: v for k, v in dataclasses.asdict(self.budget).items() if k not in ("seen", "minutes")}
-            counters = {**game.counters(), "budget": anchor, "next_tick": self._next_tick}
+            counters = {**game.counters(), "budget": anchor, "next_tick": self._next_tick, "best_score": self._best_score}
             path = checkpoint.save(self.checkpoints, game.tensors(), counters)
-            facts = {**self.plan.facts, "seen": str(game.seen)}
-            write_atomically(self.plan.folder / "generator.safetensors", lambda p: write_generator(p, game.average.nets, facts))
+            self._write_generator("generator.safetensors")
             self.events.write("checkpoint", seen=game.seen, path=str(path.relative_to(self.plan.folder)))
         self.engine.barrier()
+
+    def _write_generator(self, name: str) -> None:
+        facts = {**self.plan.facts, "seen": str(self.game.seen)}
+        write_atomically(self.plan.folder / name, lambda p: write_generator(p, self.game.average.nets, facts))
 
     def _leave(self, knobs: Knobs) -> None:
         require_finite(self.game.nets, self.game.seen)

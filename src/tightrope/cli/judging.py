@@ -1,0 +1,103 @@
+"""The verbs that judge: evaluate, doctor, leaderboard. Each is what `tightrope.judging` does in one call."""
+
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+from argparse import Namespace
+from typing import Any
+
+from tightrope import judging
+from tightrope.cli.console import Counting
+from tightrope.core.errors import InputError
+from tightrope.metrics.protocol import line
+
+LEAST = 100  # samples that --count may ask for at least
+Record = dict[str, Any]
+
+
+def evaluate(arguments: Namespace) -> None:
+    """Measure one place or several."""
+    asked = _asked(arguments)
+    if len(arguments.what) > 1 and arguments.out:
+        raise InputError("--out: names one file for several places; evaluate them one by one, or leave it out.")
+    found: dict[str, list[Record]] = {}
+    for what in arguments.what:
+        with Counting(arguments.json) as progress:
+            found[what] = judging.evaluate(
+                what, arguments.data, out=arguments.out, quick=arguments.quick, progress=progress, **asked
+            )
+        if not arguments.json:
+            print(("" if len(arguments.what) == 1 else f"{what}\n") + metrics_table(found[what]) + "\n")
+    if arguments.json:
+        print(json.dumps(found if len(found) > 1 else next(iter(found.values())), indent=2, ensure_ascii=False))
+
+
+def doctor(arguments: Namespace) -> None:
+    """One page on what is wrong with samples."""
+    with Counting(arguments.json) as progress:
+        found = judging.doctor(arguments.what[0], arguments.data, out=arguments.out, progress=progress, **_asked(arguments))
+    if arguments.json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    print(f"{found['verdict'].upper()}  {found['summary']}\n")
+    for finding in found["checks"]:
+        mark = "ok" if finding["ok"] else "!!"
+        print(textwrap.fill(finding["sentence"], 110, initial_indent=f"{mark}  ", subsequent_indent="    "))
+    print(f"\n{line(found['protocol'])}")
+    for note in found["notes"]:
+        print(f"note: {note}")
+    print(f"page   {found['page']}")
+
+
+def leaderboard(arguments: Namespace) -> None:
+    """What was evaluated, ranked."""
+    groups = judging.leaderboard(arguments.places or ["runs"], arguments.metric)
+    if arguments.json:
+        print(json.dumps(groups, indent=2, ensure_ascii=False))
+        return
+    for group in groups:
+        hint = f", {group['better']} is better" if group["better"] else ""
+        print(f"{group['metric']}{hint}\n{group['line']}")
+        for place, entry in enumerate(group["entries"], 1):
+            seen = f"  seen {entry['seen']:,}" if entry["seen"] is not None else ""
+            print(f"{place:>4}  {_number(entry['value']):>10}  {_span(entry):<20}  {entry['name']}{seen}")
+        print()
+
+
+def _asked(arguments: Namespace) -> dict[str, Any]:
+    if arguments.count < LEAST:
+        raise InputError(f"--count {arguments.count}: the metrics need at least {LEAST} samples.")
+    return {key: getattr(arguments, key) for key in ("held_out", "count", "extractor", "weights", "size", "recipe", "seed")}
+
+
+def metrics_table(records: list[Record]) -> str:
+    """Records as aligned lines: value, 95 % interval, what real data gives; then tables, notes and the protocol."""
+    numbers = [record for record in records if not isinstance(record["value"], dict)]
+    lines = [f"{'':<42}{'value':>10}  {'95 % or ± sd':<20}{'real data':>10}"] if numbers else []
+    for record in numbers:
+        hint = {"lower": "↓", "higher": "↑"}.get(str(record.get("better")), " ")
+        lines.append(f"{record['name']:<40}{hint:<2}{_number(record['value']):>10}  {_span(record):<20}{_null(record):>10}")
+    for record in records:
+        if isinstance(record["value"], dict):
+            lines.append(f"{record['name']:<42}" + "  ".join(f"{name} {share:.1%}" for name, share in record["value"].items()))
+    lines += [f"note: {note}" for note in dict.fromkeys(note for record in records for note in record.get("notes", []))]
+    return "\n".join(lines + [line(records[0]["protocol"])] if records else [])
+
+
+def _number(value: Any) -> str:
+    if value is None or isinstance(value, dict):
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}" if math.isfinite(value) else str(value)
+
+
+def _span(record: Record) -> str:
+    if record.get("interval"):
+        return f"{_number(record['interval'][0])} … {_number(record['interval'][1])}"
+    return f"± {_number(record['std'])}" if record.get("std") is not None else ""
+
+
+def _null(record: Record) -> str:
+    null = record.get("null")
+    return _number(null.get("value") if isinstance(null, dict) else null)

@@ -1,0 +1,213 @@
+"""`tightrope doctor`: say in plain words what is wrong with samples, on one page with the pictures that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from tightrope.core.data import Dataset
+from tightrope.core.errors import InputError
+from tightrope.judging.measure import domain_of, resolve, sampler
+from tightrope.judging.subjects import Case, Progress, open_case
+from tightrope.metrics import judge
+from tightrope.metrics.diagnosis import Diagnosis, Sample, diagnose
+from tightrope.metrics.extractor import Extractor
+from tightrope.metrics.features import Features
+from tightrope.metrics.neighbours import nearest
+from tightrope.report import doctor as page
+from tightrope.report.records import read_events, ticks
+
+SHEET = 64  # samples of a sheet
+COUPLES = 16  # of a gallery
+THUMBNAIL = 64  # pixels: what the diagnosis and the page see of larger images
+SCATTER = 2_500  # points of a sheet
+MOST_REAL = 60_000  # real samples among which copies are looked for
+MOST_BYTES = 256 << 20  # of their thumbnails
+
+
+def doctor(
+    what: str | Path,
+    data: str | Path | None = None,
+    *,
+    held_out: str | Path | None = None,
+    count: int = 10_000,
+    extractor: str | Extractor | None = None,
+    weights: Path | None = None,
+    size: int | None = None,
+    recipe: str | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Examine samples and write the page.
+
+    Args:
+        what, data, held_out, count, size, recipe, seed: see `tightrope.judging.subjects.open_case`.
+        extractor, weights: see `tightrope.judging.measure.evaluate`; None takes the classifier that ships for this very
+            data, or trains one on it (up to three minutes, once).
+        out: the page; default doctor.html in the run or folder.
+        progress: called with (done, total) during the long parts.
+
+    Returns:
+        {"verdict", "summary", "findings": [{"name", "figure", "null", "sentence"}], "checks", "classes",
+        "subject", "data", "notes", "protocol", "page", "tightrope"}; all plain JSON.
+
+    Raises:
+        InputError: a source cannot be used, or the two cannot be compared.
+    """
+    case = open_case(
+        what, data, held_out=held_out, count=count, size=size, recipe=recipe, seed=seed, progress=progress
+    )  # fmt: skip
+    if case.subject.count < 2 or len(case.data) < 4:
+        raise InputError(f"{what}: {case.subject.count} samples and {len(case.data)} real ones cannot be compared; give more.")
+    chosen = _extractor(case, extractor, weights, progress)
+    real, fake = _samples(case, chosen, progress)
+    unseen = None if case.held_out is None else _real(case.held_out, chosen)
+    found = diagnose(real, fake, held_out=unseen, seed=seed)
+    path = out or case.subject.file("doctor.html")
+    record = _record(case, chosen, found, real, fake, seed) | {"page": str(path)}
+    run = case.subject.run
+    page.write(path, record, _sheets(case), _galleries(case, found, real, fake), ticks(read_events(run.path)) if run else ())
+    return record
+
+
+def _extractor(case: Case, wish: str | Extractor | None, weights: Path | None, progress: Progress | None) -> Extractor:
+    if wish is not None:
+        return resolve(wish, weights, case.data, progress)
+    shipped = judge.judge_for(case.data.spec)
+    if case.data.spec.modality != "images" or judge.at_home(shipped, case.data.spec):
+        return shipped
+    try:
+        return domain_of(case.data, progress)
+    except InputError:  # too few images to learn from
+        return shipped
+
+
+def _samples(case: Case, extractor: Extractor, progress: Progress | None) -> tuple[Sample, Sample]:
+    """Real and generated samples with their features."""
+    subject, data = case.subject, case.data
+    key = {"extractor": extractor.protocol, "generated": subject.identity, "count": subject.count}
+    fake = judge.generated_features(extractor, sampler(subject), data, subject.count, key, progress)
+    classes = extractor.classes if judge.at_home(extractor, data.spec) else ()
+    made = _small(judge.generated(sampler(subject), data, subject.count))
+    return _real(data, extractor, classes, progress), Sample(made, fake.values, fake.logits, classes)
+
+
+def _real(data: Dataset, extractor: Extractor, classes: tuple[str, ...] = (), progress: Progress | None = None) -> Sample:
+    """Real samples: all of them, unless that is more than MOST_REAL."""
+    index = _real_index(data)
+    read = judge.reference(extractor, data, len(index), progress)
+    return Sample(_small(judge.stored(data, index)), read.values, read.logits, classes)
+
+
+def _real_index(data: Dataset) -> Tensor:
+    side = min(data.spec.size, THUMBNAIL) if data.spec.modality == "images" else 1
+    return judge.spread_index(len(data), min(MOST_REAL, MOST_BYTES // (data.spec.channels * side * side)))
+
+
+def _small(batches: Iterable[np.ndarray]) -> np.ndarray:
+    """Samples as files hold them; images of more than THUMBNAIL pixels a side are brought to that."""
+    return np.concatenate([_thumbnails(stored) if stored.ndim == 4 else stored for stored in batches])
+
+
+def _thumbnails(stored: np.ndarray) -> np.ndarray:
+    if max(stored.shape[1:3]) <= THUMBNAIL:
+        return stored
+    pixels = torch.from_numpy(stored).permute(0, 3, 1, 2).float()
+    pixels = interpolate(pixels, (THUMBNAIL, THUMBNAIL), mode="bilinear", antialias=True)
+    return pixels.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+def _record(case: Case, extractor: Extractor, found: Diagnosis, real: Sample, fake: Sample, seed: int) -> dict[str, Any]:
+    """What is printed as JSON, but for the page's place."""
+    data, subject = case.data, case.subject
+    read = Features(real.features, real.logits), Features(fake.features, fake.logits)
+    protocol = judge.protocol_of(extractor, data, read[0], subject.count, seed)
+    if case.held_out is not None:
+        protocol |= {"held_out": f"{case.held_out.name} {case.held_out.fingerprint[:12]}, {len(case.held_out)} samples"}
+    return {
+        "verdict": found.verdict,
+        "summary": found.findings[0].sentence,
+        "findings": [finding.to_json() for finding in found.findings],
+        "checks": [check.to_json() | {"ok": not check.alarm} for check in found.checks],
+        "classes": judge.class_records(extractor, *read, protocol)[0] if fake.classes else None,
+        "subject": subject.name,
+        "data": data.name,
+        "notes": list(subject.notes),
+        "protocol": protocol,
+        "tightrope": version("tightrope"),
+    }
+
+
+def _sheets(case: Case) -> list[page.Sheet]:
+    """Generated and real samples side by side."""
+    modality, exact = case.data.modality, case.data.modality.exact
+    many = SCATTER if exact else SHEET
+    made = case.subject.at(torch.arange(min(many, case.subject.count)))
+    real = case.data.batch(judge.spread_index(len(case.data), many))
+    return [page.Sheet(title="Judged", pixels=modality.grid(made)), page.Sheet(title="Real", pixels=modality.grid(real))]
+
+
+def _galleries(case: Case, found: Diagnosis, real: Sample, fake: Sample) -> list[page.Gallery]:
+    """Copies with their originals, repetitions, strangers, and the regions of the data that are left out and well reached."""
+    if case.data.modality.exact:
+        return []
+    index = _real_index(case.data)
+    evidence: dict[str, Any] = {name: value for check in found.checks for name, value in check.evidence.items()}
+    nearest_real = nearest(fake.features, real.features)
+    closest = nearest_real.distance[:, 0].argsort()[:COUPLES].tolist()
+    copies = evidence.get("copies") or [(i, int(nearest_real.index[i, 0])) for i in closest]
+    twins = [(group[0], group[1]) for group in evidence.get("clusters", []) if len(group) > 1]
+
+    def couple(top: Tensor, bottom: Tensor) -> np.ndarray:
+        return case.data.modality.grid(torch.cat([top, bottom]), columns=1)
+
+    def of_fake(i: int) -> Tensor:
+        return case.subject.at(torch.tensor([i]))
+
+    def of_real(i: int) -> Tensor:
+        return case.data.batch(index[torch.tensor([i])])
+
+    def region(name: str) -> list[tuple[np.ndarray, str]]:
+        chosen = torch.tensor(evidence.get(name, [])[:COUPLES], dtype=torch.long)
+        if not len(chosen):
+            return []
+        reached = nearest(real.features[chosen], fake.features)
+        pairs = zip(chosen.tolist(), reached.index[:, 0].tolist(), reached.distance[:, 0].tolist(), strict=True)
+        return [(couple(of_real(i), of_fake(j)), f"{distance:.2f} away") for i, j, distance in pairs]
+
+    strangers = [(i, int(nearest_real.index[i, 0])) for i in evidence.get("strangers", [])[:COUPLES]]
+    return [
+        page.Gallery(
+            title="Nearest training samples",
+            caption="Above a judged sample, below the training sample that is nearest to it; the closest first.",
+            couples=[(couple(of_fake(i), of_real(j)), f"sample {i}") for i, j in copies[:COUPLES]],
+        ),
+        page.Gallery(
+            title="Repetitions",
+            caption="Judged samples that are nearly the same picture.",
+            couples=[(couple(of_fake(i), of_fake(j)), f"{i} and {j}") for i, j in twins[:COUPLES]],
+        ),
+        page.Gallery(
+            title="Unlike anything real",
+            caption="Above the judged samples that are farthest from the real data, below the nearest real one.",
+            couples=[(couple(of_fake(i), of_real(j)), f"sample {i}") for i, j in strangers],
+        ),
+        page.Gallery(
+            title="Worst covered",
+            caption="Above real samples that the judged ones come least near to, below the nearest judged one.",
+            couples=region("uncovered"),
+        ),
+        page.Gallery(
+            title="Best covered",
+            caption="Above real samples that the judged ones come nearest to, below the nearest judged one.",
+            couples=region("covered"),
+        ),
+    ]

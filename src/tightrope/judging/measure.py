@@ -1,0 +1,103 @@
+"""`tightrope evaluate`: measure a run, a generator or a folder of samples against real data, and keep the numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tightrope.core.data import Dataset
+from tightrope.core.errors import InputError
+from tightrope.core.files import cache_root, write_text
+from tightrope.judging.subjects import Case, Progress, Subject, open_case
+from tightrope.metrics import extractors, judge
+from tightrope.metrics.extractor import Extractor
+from tightrope.metrics.extractors import domain
+
+
+def evaluate(
+    what: str | Path,
+    data: str | Path | None = None,
+    *,
+    held_out: str | Path | None = None,
+    count: int = 10_000,
+    extractor: str | Extractor | None = None,
+    weights: Path | None = None,
+    size: int | None = None,
+    recipe: str | None = None,
+    seed: int = 0,
+    quick: bool = False,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Measure, append the records to `metrics.jsonl` (of the run or folder; `out` names another file) and return them.
+
+    Args:
+        what, data, held_out, count, size, recipe, seed: see `tightrope.judging.subjects.open_case`.
+        extractor: an id of `tightrope.metrics.extractors.names()`, "domain" for a network trained on the data, the file of
+            such a network, or an Extractor; None takes the one that ships for this kind of data.
+        weights: the extractor's weights, where they come from a file of the user's.
+        quick: the Frechet distance, classes and modes alone.
+        progress: called with (done, total) while files are decoded and samples are read.
+
+    Raises:
+        InputError: a source cannot be used, or the two cannot be compared.
+    """
+    case = open_case(
+        what, data, held_out=held_out, count=count, size=size, recipe=recipe, seed=seed, progress=progress
+    )  # fmt: skip
+    records = measure(case, resolve(extractor, weights, case.data, progress), seed, quick, progress)
+    keep(out or case.subject.file("metrics.jsonl"), records)
+    return records
+
+
+def measure(
+    case: Case, extractor: Extractor, seed: int = 0, quick: bool = False, progress: Progress | None = None
+) -> list[dict[str, Any]]:
+    """The records of a case; those of a generator carry `seen`."""
+    subject = case.subject
+    found = judge.evaluate(
+        sampler(subject), case.data, count=subject.count, extractor=extractor, held_out=case.held_out,
+        identity=subject.identity, seed=seed, quick=quick, progress=progress,
+    )  # fmt: skip
+    seen = {} if subject.seen is None else {"seen": subject.seen}
+    notes = list(subject.notes)
+    return [seen | record | ({"notes": [*record.get("notes", []), *notes]} if notes else {}) for record in found]
+
+
+def sampler(subject: Subject) -> judge.Sampler:
+    """The subject's samples in order, as `metrics.judge` asks for them."""
+    return lambda start, n: subject.at(torch.arange(start, start + n))
+
+
+def keep(path: Path, records: list[dict[str, Any]]) -> None:
+    """Append records to a file of JSON lines, atomically."""
+    try:
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); move it away, or name another file with --out.") from error
+    before += "\n" if before and not before.endswith("\n") else ""
+    write_text(path, before + "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+
+
+def resolve(
+    extractor: str | Extractor | None, weights: Path | None, dataset: Dataset, progress: Progress | None = None
+) -> Extractor:
+    """The extractor that was asked for; None: the one that ships for this kind of data."""
+    if isinstance(extractor, Extractor):
+        return extractor
+    if extractor is None:
+        return judge.judge_for(dataset.spec)
+    if extractor == "domain":
+        return domain_of(dataset, progress)
+    return extractors.load(extractor, weights)
+
+
+def domain_of(dataset: Dataset, progress: Progress | None = None) -> Extractor:
+    """The extractor trained on this very data: from the cache, or trained now (up to three minutes) and kept."""
+    path = cache_root() / "domain" / f"{dataset.fingerprint[:32]}.safetensors"
+    if not path.exists():
+        domain.save(path, domain.train(dataset, progress=progress))
+    return domain.load(path)
