@@ -1,9 +1,11 @@
 """Inception features of the FID: images a second and the FID they give, beside torch-fidelity, on the same CPU threads.
 
 Two sets of real images, crops of photographs and emoji; every path reads the same parts of them in turn, so that a busy
-machine slows all alike. Without the published weights both networks get the same random ones, and their batch norms the
-statistics of the images, as training leaves them: with other statistics all images look alike to the network, and
-rounding errors look large beside what is left between the sets. Speed does not depend on the weights.
+machine slows all alike.
+
+Without the published weights both networks get the same random ones, and their batch norms the statistics of some of the
+images. Speed does not depend on the weights. The difference in FID does: a random network amplifies rounding far more
+than a trained one, so that only its float32 rows mean anything; bfloat16 must be judged with the published file.
 
 pip install torch-fidelity openvino
 python benchmarks/inception.py --photographs FOLDER [--weights pt_inception-2015-12-05-6726825d.pth]

@@ -155,10 +155,10 @@ def test_the_same_seed_gives_the_same_words() -> None:
 
 
 def test_too_few_samples() -> None:
-    assert diagnose(REAL, drawn(99, 2)).verdict == "too few samples"
+    assert diagnose(REAL, drawn(199, 2)).verdict == "too few samples"
     assert diagnose(drawn(199, 1), drawn(500, 2)).findings[0].sentence.startswith("199 real samples")
     assert diagnose(REAL, drawn(1, 2)).to_json()["verdict"] == "too few samples"
-    assert diagnose(drawn(200, 1), drawn(100, 2), held_out=drawn(5, 3)).verdict == "healthy"
+    assert diagnose(drawn(400, 1), drawn(200, 2), held_out=drawn(5, 3)).verdict == "healthy"
 
 
 def test_one_sample_repeated_and_equal_real_data_give_words_not_nan() -> None:

@@ -19,15 +19,13 @@ Record = dict[str, Any]
 
 def evaluate(arguments: Namespace) -> None:
     """Measure one place or several."""
-    asked = _asked(arguments)
+    asked, more = _asked(arguments), {"quick": arguments.quick, "perceptual": arguments.perceptual}
     if len(arguments.what) > 1 and arguments.out:
         raise InputError("--out: names one file for several places; evaluate them one by one, or leave it out.")
     found: dict[str, list[Record]] = {}
     for what in arguments.what:
         with Counting(arguments.json) as progress:
-            found[what] = judging.evaluate(
-                what, arguments.data, out=arguments.out, quick=arguments.quick, progress=progress, **asked
-            )
+            found[what] = judging.evaluate(what, arguments.data, out=arguments.out, progress=progress, **more, **asked)
         if not arguments.json:
             print(("" if len(arguments.what) == 1 else f"{what}\n") + metrics_table(found[what]) + "\n")
     if arguments.json:

@@ -177,6 +177,7 @@ def _evaluate_arguments(parser: Parser) -> None:
   tightrope evaluate runs/* --json"""
     _judging_arguments(parser, "+")
     parser.add_argument("--quick", action="store_true", help="the Frechet distance, classes and modes alone")
+    parser.add_argument("--perceptual", action="store_true", help="also LPIPS diversity and path length (LPIPS' weights needed)")
     parser.add_argument("--out", metavar="FILE", type=Path, help="append to this file instead")
 
 

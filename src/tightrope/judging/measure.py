@@ -11,6 +11,7 @@ import torch
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.files import cache_root, write_text
+from tightrope.judging.lpips import perceptual_records
 from tightrope.judging.subjects import Case, Progress, Subject, open_case
 from tightrope.metrics import extractors, judge
 from tightrope.metrics.extractor import Extractor
@@ -29,6 +30,7 @@ def evaluate(
     recipe: str | None = None,
     seed: int = 0,
     quick: bool = False,
+    perceptual: bool = False,
     out: Path | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
@@ -40,6 +42,7 @@ def evaluate(
             such a network, or an Extractor; None takes the one that ships for this kind of data.
         weights: the extractor's weights, where they come from a file of the user's.
         quick: the Frechet distance, classes and modes alone.
+        perceptual: also LPIPS diversity and, of generators, the perceptual path length; needs the weights of LPIPS.
         progress: called with (done, total) while files are decoded and samples are read.
 
     Raises:
@@ -49,6 +52,8 @@ def evaluate(
         what, data, held_out=held_out, count=count, size=size, recipe=recipe, seed=seed, progress=progress
     )  # fmt: skip
     records = measure(case, resolve(extractor, weights, case.data, progress), seed, quick, progress)
+    if perceptual:
+        records += perceptual_records(case, seed)
     keep(out or case.subject.file("metrics.jsonl"), records)
     return records
 

@@ -19,6 +19,8 @@ from tightrope import data as data_room
 from tightrope.core import seeds
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
+from tightrope.data.catalog import TABLE_SUFFIXES
+from tightrope.explore.generator import Generator
 from tightrope.metrics.judge import spread_index
 from tightrope.run import Run, load
 
@@ -41,6 +43,7 @@ class Subject:
         notes: what was done to the samples to make them compare, a sentence each.
         seen: of the generator, where it is known.
         run: the run, where it is one.
+        generator: what draws the samples, where it is one of ours.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Subject:
     notes: tuple[str, ...] = ()
     seen: int | None = None
     run: Run | None = None
+    generator: Generator | None = None
 
     def file(self, name: str) -> Path:
         """Where a file about this subject goes."""
@@ -147,19 +151,18 @@ def _of_generator(path: Path, run: Run | None, count: int, seed: int, recipe: st
         identity={"generator": digest, "latents": hashlib.sha256(z.numpy().tobytes()).hexdigest()},
         seen=int(generator.header["seen"]),
         run=run,
+        generator=generator,
     )
 
 
 def _together(what: str, data: str | Path, size: int | None, progress: Progress | None) -> tuple[Dataset, Dataset, list[str]]:
     """Both sets at one size: the one asked for; else the samples' own, where data of that size can be had without scaling."""
-    real = data_room.load(data, size=size, progress=progress)
+    real: Dataset = data_room.load(data, size=size, progress=progress)
     if real.spec.modality != "images":
-        samples = data_room.load(what, progress=progress)
+        samples: Dataset = data_room.load(what, progress=progress)
         _require_alike(what, samples, real)
         return real, samples, []
-    samples = data_room.load(what, size=real.spec.size, progress=progress)
-    if samples.spec.modality != "images":
-        _require_alike(what, samples, real)
+    samples = _images(what, real, progress)
     made, original = _original_side(samples), _original_side(real)
     if size is None and made is not None and made == original and made != real.spec.size:
         # 28 px data trains at 32 px with a margin; samples of 28 px have none: both are read as they are
@@ -167,6 +170,16 @@ def _together(what: str, data: str | Path, size: int | None, progress: Progress 
     elif made is not None and made != real.spec.size:
         return real, samples, [f"the samples are {made} px a side and were brought to {real.spec.size} px, the size of the data."]
     return real, samples, []
+
+
+def _images(what: str, real: Dataset, progress: Progress | None) -> Dataset:
+    """Samples at the size of the real images."""
+    try:
+        return data_room.load(what, size=real.spec.size, progress=progress)
+    except InputError:  # points have no size: say what is wrong rather than that
+        if Path(what).suffix.lower() in TABLE_SUFFIXES or what in data_room.names():
+            _require_alike(what, data_room.load(what), real)
+        raise
 
 
 def _original_side(dataset: Any) -> int | None:

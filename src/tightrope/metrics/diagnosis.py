@@ -27,7 +27,7 @@ from tightrope.metrics.diagnosis_checks import Finding
 from tightrope.metrics.diagnosis_figures import Space
 from tightrope.metrics.neighbours import feature_sets
 
-LEAST = 100  # fakes, and twice as many real samples; below that nothing is said
+LEAST = 200  # samples on either side; below that nothing is said
 GRAVITY = ("too few samples", "unfaithful", "duplicating", "memorising", "shrinking", "mode dropping")
 
 
@@ -72,7 +72,7 @@ def diagnose(real: Sample, fake: Sample, *, held_out: Sample | None = None, seed
     Args:
         real: the training data, or a fair part of it; copies are looked for in what is given here.
         fake: what a generator made.
-        held_out: at least 100 real samples that were not trained on; the null then rests on them, else on splits of `real`.
+        held_out: at least 200 real samples that were not trained on; the null then rests on them, else on splits of `real`.
         seed: of the splits.
 
     Raises:
@@ -125,10 +125,10 @@ def _check(real: Sample, fake: Sample, held_out: Sample | None) -> None:
 
 
 def _too_few(real: int, fake: int) -> Finding | None:
-    for count, least, what in ((fake, LEAST, "samples"), (real, 2 * LEAST, "real samples")):
-        if count < least:
-            sentence = f"{count} {what} are too few to judge; give at least {least}, better 2,000."
-            return Finding(name="too few samples", alarm=True, figure=count, null=least, sentence=sentence)
+    for count, what in ((fake, "samples"), (real, "real samples")):
+        if count < LEAST:
+            sentence = f"{count} {what} are too few to judge; give at least {LEAST}, better 2,000."
+            return Finding(name="too few samples", alarm=True, figure=count, null=LEAST, sentence=sentence)
     return None
 
 

@@ -89,17 +89,15 @@ def memorising(near: list[Near]) -> Finding:
     where = max(near, key=lambda space: _excess(*space.nearer()))
     copies, null = where.nearer()
     share = _share(copies)
-    nearest = where.fake.ratio.argsort(stable=True)[: min(SHOWN, int(copies.sum()))]
-    sentence = (
-        f"{share:.1%} of the samples are copies of training samples or all but, where {null:.1%} of real ones come as near."
-    )
+    closest = where.fake.ratio.argsort(stable=True)[: min(SHOWN, int(copies.sum()))]
+    sentence = f"{share:.1%} of the samples are (nearly) copies of training samples; {null:.1%} of real ones come as near."
     return Finding(
         name="memorising",
-        alarm=share - null > max(COPIES, SCATTER * _deviation(null, len(copies))),
+        alarm=share - null > max(COPIES, SCATTER * _scatter(null, len(copies), len(where.null.ratio))),
         figure=share,
         null=null,
         sentence=sentence,
-        evidence={"copies": [(int(i), int(where.fake.index[i])) for i in nearest]},
+        evidence={"copies": [(int(i), int(where.fake.index[i])) for i in closest]},
     )
 
 
@@ -114,7 +112,7 @@ def unfaithful(near: list[Near]) -> Finding:
     farthest = where.fake.ratio.argsort(descending=True, stable=True)[: min(SHOWN, int(strangers.sum()))]
     return Finding(
         name="unfaithful",
-        alarm=share - null > max(STRANGERS, SCATTER * _deviation(null, len(strangers))),
+        alarm=share - null > max(STRANGERS, SCATTER * _scatter(null, len(strangers), len(where.null.ratio))),
         figure=share,
         null=null,
         sentence=f"{share:.1%} of the samples are unlike any real one, where {null:.1%} of real ones are.",
@@ -132,7 +130,7 @@ def duplicating(spaces: list[Space], seed: int) -> Finding:
     share = len(pairs) / n
     return Finding(
         name="duplicating",
-        alarm=share - null > max(DUPLICATES, SCATTER * _deviation(null, n)),
+        alarm=share - null > max(DUPLICATES, SCATTER * _scatter(null, n, n)),
         figure=share,
         null=null,
         sentence=f"{share:.1%} of the samples have a near-duplicate among them, where {null:.1%} of real ones do.",
@@ -179,10 +177,10 @@ def _excess(outcomes: Tensor, null: float) -> float:
     return _share(outcomes) - null
 
 
-def _deviation(share: float, count: int) -> float:
-    """Standard deviation of a share of `count` samples, taken as at least one of them."""
-    share = max(share, 1 / count)
-    return (share * (1 - share) / count) ** 0.5
+def _scatter(null: float, fakes: int, reals: int) -> float:
+    """Standard deviation of the gap between two shares, the null's taken as at least one sample."""
+    share = max(null, 1 / min(fakes, reals))
+    return (share * (1 - share) * (1 / fakes + 1 / reals)) ** 0.5
 
 
 class Variety(NamedTuple):
@@ -214,9 +212,7 @@ def variety(space: Space, near: Near, seed: int) -> Variety:
 def shrinking(spaces: list[Variety]) -> Finding:
     """Fakes that vary less than real samples of the same kind do."""
     fake, null, scatter = min((space.gap("spread") for space in spaces), key=lambda gap: gap[0] / gap[1])
-    sentence = (
-        f"Samples of one kind vary {fake / null:.2f} times as much as real ones do (standard deviation; real against real 1.00)."
-    )
+    sentence = f"Samples of one kind vary {fake / null:.2f} times as much as real ones do (in standard deviation)."
     alarm = 1 - fake / null > max(SPREAD_LOST, SCATTER * scatter / null)
     return Finding(name="shrinking", alarm=alarm, figure=fake / null, null=1.0, sentence=sentence)
 
@@ -233,9 +229,7 @@ def mode_dropping(spaces: list[Variety], shares: Shares | None) -> Finding:
     order = worst.draws[0].reference[worst.fake[0].reach.argsort(descending=True)]
     evidence: dict[str, Any] = {"classes": [], "uncovered": order[:SHOWN].tolist(), "covered": order.flip(0)[:SHOWN].tolist()}
     alarm = 1 - coverage / null > max(COVERAGE_LOST, SCATTER * scatter / null) or lost - lost_null > LOST
-    if (
-        shares and shares.missing and spaces[0].strangers <= TRUSTED
-    ):  # the first space is that of the features, from which the logits come
+    if shares and shares.missing and spaces[0].strangers <= TRUSTED:  # the logits come from the first space's features
         return _missing_classes(shares, evidence)
     sentence = f"The samples reach {coverage:.1%} of the real data, where real samples in their place reach {null:.1%}."
     return Finding(name="mode dropping", alarm=alarm, figure=coverage, null=null, sentence=sentence, evidence=evidence)

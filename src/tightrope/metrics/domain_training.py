@@ -33,6 +33,7 @@ ROUNDS = {True: 60, False: 150}  # through the data until it is learnt: with lab
 WIDTH, BATCH, RATE = 24, 128, 3e-3
 PER_CLASS = 10  # training images of an average class from which labels are used
 SPLITS, GROUPS = 16, 20  # of the measurement of power: splits; classes tried at most
+RARE = 0.2  # of the average group: smaller ones are not tried
 TEMPERATURE = 0.2
 
 
@@ -103,11 +104,14 @@ def missing_class_power(features: Float[Tensor, "N d"], groups: Int64[Tensor, " 
     """(mean distance with one group removed - mean of real against real) / deviation of real against real.
 
     Each of 16 random splits compares n samples with n others of the same set, and with n others without the group.
-    None where a side would have fewer than 10 samples or there is one group.
+    Groups under a fifth of the average size are not tried. None where a side would have fewer than 10 samples or there is
+    one group.
     """
-    draw, names = generator(seed, "domain", "power"), groups.unique()
+    draw, count = generator(seed, "domain", "power"), len(groups)
+    names, sizes = groups.unique(return_counts=True)
+    largest = int(sizes.max())
+    names = names[sizes * len(names) >= RARE * count]
     names = names[torch.randperm(len(names), generator=draw)[:GROUPS]]
-    count, largest = len(groups), int(torch.bincount(groups).max())
     n = min(2_000, count // 3, (count - largest) // 2)
     if n < 10 or len(names) < 2:
         return None

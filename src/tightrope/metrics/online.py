@@ -27,8 +27,8 @@ from tightrope.metrics.manifold import coverage_null
 from tightrope.metrics.neighbours import nearest, within
 
 LEAST_REAL = 100  # real samples that are worth comparing with
-REFERENCE = 2_000
-LENGTH = 1_000  # samples of the window
+REFERENCE = 1_000
+LENGTH = 512  # samples of the window: two looks
 VENDI = 256  # samples: the kernel's matrix is decomposed at every look
 K = 5  # of coverage and recall alike
 BINS = 50

@@ -170,7 +170,7 @@ class Trainer:
         left = self.budget.left(game.seen, seconds, speed)
         game.seconds = seconds
         if self.engine.chief:
-            signals |= self._look(seconds, final)
+            signals |= self._look(seconds, always=self.budget.done(game.seen))
             self.events.write(
                 "tick", seen=game.seen, seconds=seconds, progress=self.budget.progress(game.seen), left=left, speed=speed,
                 terms=terms, signals=signals, memory_mb=resident_mb(),
@@ -184,9 +184,9 @@ class Trainer:
         if self.engine.any(bool(self._stop)) and not final:
             self._leave(knobs)
 
-    def _look(self, seconds: float, final: bool) -> dict[str, float]:
+    def _look(self, seconds: float, always: bool) -> dict[str, float]:
         """What the observer says of the samples now; the generator that it scores best so far is kept."""
-        figures = self.watch.look(seconds, always=final) if self.watch else {}
+        figures = self.watch.look(seconds, always=always) if self.watch else {}
         score = figures.get("samples/score", 0.0)
         if score > self._best_score:
             self._best_score = score

@@ -17,8 +17,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
+from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.files import write_atomically
 from tightrope.metrics.classifier import SmallCNN, serialise
@@ -73,7 +74,9 @@ class Reader:
         return serialise(tensors | {"mean": self.mean, "deviation": self.deviation}, self.header)
 
 
-def train(dataset: Any, *, minutes: float = 3.0, seed: int = 0, progress: Any = None) -> Extractor:
+def train(
+    dataset: Dataset, *, minutes: float = 3.0, seed: int = 0, progress: Callable[[int, int], None] | None = None
+) -> Extractor:
     """Train the extractor of a data set; see `metrics.domain_training.train_network`, which takes the same arguments."""
     trained = train_network(dataset, minutes=minutes, seed=seed, progress=progress)
     return as_extractor(Reader(*trained))

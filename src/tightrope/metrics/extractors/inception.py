@@ -50,7 +50,8 @@ def load(weights: Path | None = None, precision: Precision = "float32", backend:
 
     Args:
         weights: the published file; None looks for it where torch.hub would have put it.
-        precision: "bfloat16" is about twice as fast on processors that have it. Features are averaged in float32.
+        precision: "bfloat16" is faster on processors that have it, and rounds: numbers of both precisions do not compare.
+            Features are averaged in float32.
         backend: "openvino" needs `pip install "tightrope[openvino]"`.
 
     Raises:
