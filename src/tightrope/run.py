@@ -91,10 +91,10 @@ def load(path: str | Path, recipe: str | None = None) -> Generator:
         file = file / "generator.safetensors"
     header, tensors = read(file)
     cls = recipes.find(trusted(recipe, header["recipe"], file))
-    fields, spec = json.loads(header["fields"]), DataSpec.from_json(json.loads(header["spec"]))
     try:
+        fields, spec = json.loads(header["fields"]), DataSpec.from_json(json.loads(header["spec"]))
         return Generator(cls(**fields), spec, tensors, header)
-    except (RuntimeError, TypeError, KeyError) as error:
+    except (RuntimeError, TypeError, KeyError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"{file}: does not fit this version's recipe {header['recipe']!r} ({first}).") from error
 

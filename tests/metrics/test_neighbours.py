@@ -131,3 +131,15 @@ def test_every_kind_of_number(kind: torch.dtype) -> None:
 def test_members_are_the_holders_of_each_different_sample() -> None:
     x = torch.tensor([[1.0], [2.0], [1.0], [1.0]])
     assert neighbours.members(x, 2).tolist() == [[0, 2], [1, -1]]
+
+
+def test_remembered_neighbours_are_the_same_and_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = (torch.randn(60, 4, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
+    asked = [(x, x, 3, True), (x, x, 5, True), (x, x, 1, True), (y, x, 1, False), (y, x, 7, False), (x, y, 1, False)]
+    plain = [nearest(q, r, k, apart=apart) for q, r, k, apart in asked]
+    searches, search = [], neighbours._search
+    monkeypatch.setattr(neighbours, "_search", lambda *given: searches.append(given) or search(*given))
+    with neighbours.remembering():
+        again = [nearest(q, r, k, apart=apart) for q, r, k, apart in asked]
+    assert len(searches) == 4  # seven neighbours are more than were searched ahead
+    assert all(torch.equal(a.distance, b.distance) and torch.equal(a.index, b.index) for a, b in zip(plain, again, strict=True))

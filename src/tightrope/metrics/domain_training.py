@@ -122,7 +122,7 @@ def missing_class_power(features: Float[Tensor, "N d"], groups: Int64[Tensor, " 
         whole[split] = frechet_distance(reference, _moments(features[rest[:n]]))
         for i, name in enumerate(names):
             without[split, i] = frechet_distance(reference, _moments(features[rest[groups[rest] != name][:n]]))
-    seen = (without.mean(0) - whole.mean()) / whole.std()
+    seen = (without.mean(0) - whole.mean()) / whole.std().clamp(min=1e-12)
     return Power(round(seen.min().item(), 1), round(seen.median().item(), 1), n)
 
 

@@ -9,8 +9,11 @@ Axes: n queries, m references or centres, d features, k neighbours, u different 
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import hashlib
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -23,6 +26,9 @@ PAIRS = 1 << 21  # differences held at once: 16 MB
 SPARE = 8  # candidates beyond k, so that rounding seldom leaves a doubt
 
 
+AHEAD = 5  # neighbours that are searched at least where they are remembered
+
+
 class Nearest(NamedTuple):
     """Neighbours in ascending order of distance, equal distances in order of index.
 
@@ -33,6 +39,10 @@ class Nearest(NamedTuple):
 
     distance: Float[Tensor, "n k"]
     index: Int[Tensor, "n k"]  # type: ignore[assignment]  # hides tuple.index, which nobody misses
+
+
+Memory = dict[tuple[Any, ...], tuple[Nearest, Tensor, Tensor]]
+_REMEMBERED: contextvars.ContextVar[Memory | None] = contextvars.ContextVar("remembered neighbours", default=None)
 
 
 class Within(NamedTuple):
@@ -62,6 +72,28 @@ def nearest(queries: Float[Tensor, "n d"], references: Float[Tensor, "m d"], k: 
         raise InputError(f"nearest: k is {k} and there are {at_hand} references to choose from; choose k in 1 ... {at_hand}.")
     if apart and queries.shape != references.shape:
         raise InputError("nearest: apart=True means that queries and references are one set; give the same tensor twice.")
+    memory = _REMEMBERED.get()
+    if memory is None:
+        return _search(queries, references, k, apart)
+    key = queries.data_ptr(), references.data_ptr(), queries.shape, references.shape, apart
+    if key not in memory or memory[key][0].index.shape[1] < k:
+        found = _search(queries, references, max(k, min(AHEAD, at_hand)), apart)
+        memory[key] = found, queries, references  # held, so that no other tensor comes to lie in their place
+    found = memory[key][0]
+    return Nearest(found.distance[:, :k], found.index[:, :k])
+
+
+@contextlib.contextmanager
+def remembering() -> Iterator[None]:
+    """Within it, `nearest` of the same tensors is searched once: figures that share neighbours cost one search."""
+    token = _REMEMBERED.set({})
+    try:
+        yield
+    finally:
+        _REMEMBERED.reset(token)
+
+
+def _search(queries: Float[Tensor, "n d"], references: Float[Tensor, "m d"], k: int, apart: bool) -> Nearest:
     holders = members(references, k + apart)
     unique = references[holders[:, 0]]
     own = torch.arange(len(queries)) if apart else torch.full((len(queries),), -1)

@@ -18,6 +18,7 @@ from tightrope.metrics import bins, diversity, intervals, kernel, manifold, memo
 from tightrope.metrics.extractor import Extractor
 from tightrope.metrics.features import Features
 from tightrope.metrics.frechet import Moments, frechet_caveats, frechet_distance, frechet_from_features
+from tightrope.metrics.neighbours import remembering
 
 COVERED = 0.25  # a class counts as covered from this fraction of its real share
 MANIFOLD = 10_000  # samples of either set whose neighbours are looked up
@@ -60,9 +61,10 @@ def figures(
     if min(len(x), len(y)) >= 10:
         x, y = some(x, MANIFOLD, seed), some(y, MANIFOLD, seed)
         found += distance_figures(x, y, extractor.id, seed)
-        found += manifold_figures(x, y, extractor.id)
-        found += diversity_figures(x, y, extractor.id, seed)
-        found += copying_figures(x, y, extractor.id)
+        with remembering():
+            found += manifold_figures(x, y, extractor.id)
+            found += diversity_figures(x, y, extractor.id, seed)
+            found += copying_figures(x, y, extractor.id)
     if fake.logits is not None and len(fake.logits) >= 100:
         found += score_figures(fake.logits, extractor.id)
     return found
