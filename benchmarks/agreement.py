@@ -27,6 +27,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tightrope.data import load
+from tightrope.metrics.extractors.small import load_shipped
 from tightrope.metrics.frechet import Moments, frechet_distance, frechet_from_features
 from tightrope.metrics.kernel import kernel_distance
 from tightrope.metrics.manifold import density_coverage, precision_recall
@@ -179,12 +181,54 @@ def manifolds() -> Iterator[Row]:
         yield "coverage, k = 5: prdc", found.coverage, float(theirs["coverage"]), 1 / len(real)
 
 
+def whole_run() -> Iterator[Row]:
+    """Embedded clothes, uint8, through one extractor registered with torch-fidelity: its own loop against `evaluate`."""
+    fidelity = peer("torch_fidelity", "torch-fidelity")
+    if fidelity is None:
+        return
+    base = importlib.import_module("torch_fidelity.feature_extractor_base").FeatureExtractorBase
+    dataset, extractor = load("fashion"), load_shipped("fashion-cnn")
+    first, second = torch.arange(1_500), torch.arange(5_000, 6_500)
+    images = [torch.from_numpy(dataset.modality.to_array(dataset.batch(index))) for index in (first, second)]
+
+    class Registered(base):  # type: ignore[misc,valid-type]
+        def __init__(self, name: str, features_list: list[str], **_: Any) -> None:
+            super().__init__(name, features_list)
+
+        get_provided_features_list = staticmethod(lambda: ("all",))
+        get_default_feature_layer_for_metric = staticmethod(lambda metric: "all")
+        can_be_compiled = staticmethod(lambda: False)
+        get_dummy_input_for_compile = staticmethod(lambda: None)
+
+        def forward(self, x: Tensor) -> tuple[Tensor]:
+            return (extractor.read(x[:, :1].permute(0, 2, 3, 1).numpy()).features,)
+
+    class Stored(torch.utils.data.Dataset):
+        def __init__(self, pictures: Tensor) -> None:
+            self.pictures = pictures
+
+        def __len__(self) -> int:
+            return len(self.pictures)
+
+        def __getitem__(self, i: int) -> Tensor:
+            return self.pictures[i].permute(2, 0, 1).expand(3, -1, -1)
+
+    fidelity.register_feature_extractor("fashion-cnn", Registered)
+    found = fidelity.calculate_metrics(
+        input1=Stored(images[1]), input2=Stored(images[0]), fid=True, feature_extractor="fashion-cnn", cuda=False,
+        verbose=False, save_cpu_ram=True, batch_size=50, cache=False, feature_layer_fid="all",
+    )  # fmt: skip
+    theirs = next(iter(found.values()))
+    moments = [moments_of(extractor.read(stored.numpy()).features) for stored in images]
+    yield "Frechet from uint8 images, one extractor: torch-fidelity", frechet_distance(*moments), theirs, 2e-6 * theirs
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     stand_in_for_torchvision()
     tools = their_frechet()
-    rows = [*full_rank(tools), *lacking_rank(), *scores(), *manifolds()]
+    rows = [*full_rank(tools), *lacking_rank(), *scores(), *manifolds(), *whole_run()]
     print(f"\n{'quantity':<62}{'ours':>18}{'theirs or exact':>18}{'difference':>12}{'bar':>10}")
     for name, ours, theirs, bar in rows:
         off = abs(ours - theirs)

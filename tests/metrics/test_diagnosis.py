@@ -156,7 +156,7 @@ def test_the_same_seed_gives_the_same_words() -> None:
 
 def test_too_few_samples() -> None:
     assert diagnose(REAL, drawn(199, 2)).verdict == "too few samples"
-    assert diagnose(drawn(199, 1), drawn(500, 2)).findings[0].sentence.startswith("199 real samples")
+    assert diagnose(drawn(399, 1), drawn(500, 2)).findings[0].sentence.startswith("399 real samples")
     assert diagnose(REAL, drawn(1, 2)).to_json()["verdict"] == "too few samples"
     assert diagnose(drawn(400, 1), drawn(200, 2), held_out=drawn(5, 3)).verdict == "healthy"
 

@@ -38,6 +38,7 @@ def test_signals_are_recorded_and_the_best_generator_is_kept(runs: dict[bool, Pa
     last = [event for event in events if event["event"] == "tick"][-1]["signals"]
     names = {"coverage", "recall", "duplicates", "js", "vendi", "authenticity", "score"}
     assert {name.removeprefix("samples/") for name in last if name.startswith("samples/")} == names
+    assert all(event["watched"] >= 0 for event in events if event["event"] == "tick")
     assert not (runs[False] / "best.safetensors").exists()
     best = [event for event in events if event["event"] == "best"]
     assert (runs[True] / "best.safetensors").exists() == bool(best)

@@ -27,7 +27,7 @@ from tightrope.metrics.diagnosis_checks import Finding
 from tightrope.metrics.diagnosis_figures import Space
 from tightrope.metrics.neighbours import feature_sets
 
-LEAST = 200  # samples on either side; below that nothing is said
+LEAST = 200  # fakes, and twice as many real samples; below that nothing is said
 GRAVITY = ("too few samples", "unfaithful", "duplicating", "memorising", "shrinking", "mode dropping")
 
 
@@ -125,10 +125,10 @@ def _check(real: Sample, fake: Sample, held_out: Sample | None) -> None:
 
 
 def _too_few(real: int, fake: int) -> Finding | None:
-    for count, what in ((fake, "samples"), (real, "real samples")):
-        if count < LEAST:
-            sentence = f"{count} {what} are too few to judge; give at least {LEAST}, better 2,000."
-            return Finding(name="too few samples", alarm=True, figure=count, null=LEAST, sentence=sentence)
+    for count, least, what in ((fake, LEAST, "samples"), (real, 2 * LEAST, "real samples")):
+        if count < least:
+            sentence = f"{count} {what} are too few to judge; give at least {least}, better 2,000."
+            return Finding(name="too few samples", alarm=True, figure=count, null=least, sentence=sentence)
     return None
 
 

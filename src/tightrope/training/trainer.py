@@ -173,7 +173,7 @@ class Trainer:
             signals |= self._look(seconds, always=self.budget.done(game.seen))
             self.events.write(
                 "tick", seen=game.seen, seconds=seconds, progress=self.budget.progress(game.seen), left=left, speed=speed,
-                terms=terms, signals=signals, memory_mb=resident_mb(),
+                terms=terms, signals=signals, memory_mb=resident_mb(), watched=self.watch.spent if self.watch else 0.0,
                 knobs={k: v for k, v in dataclasses.asdict(knobs).items() if v is not None},
             )  # fmt: skip
             self._preview()
