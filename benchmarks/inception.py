@@ -4,8 +4,8 @@ Two sets of real images, crops of photographs and emoji; every path reads the sa
 machine slows all alike.
 
 Without the published weights both networks get the same random ones, and their batch norms the statistics of some of the
-images. Speed does not depend on the weights. The difference in FID does: a random network amplifies rounding far more
-than a trained one, so that only its float32 rows mean anything; bfloat16 must be judged with the published file.
+images. Speed does not depend on the weights. The difference in FID may: only the float32 rows mean anything then, and
+bfloat16 must be judged with the published file.
 
 pip install torch-fidelity openvino
 python benchmarks/inception.py --photographs FOLDER [--weights pt_inception-2015-12-05-6726825d.pth]

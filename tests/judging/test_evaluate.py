@@ -38,15 +38,15 @@ def test_the_same_samples_in_any_container_give_the_same_numbers(real: Path, fre
 def test_sizes_and_colours_are_brought_together_and_said(tmp_path: Path) -> None:
     np.savez(tmp_path / "real.npz", images=drawings(200, seed=0, size=28))
     same = write(tmp_path / "same", drawings(120, seed=1, size=28))
-    case = open_case(same, tmp_path / "real.npz")
+    case = open_case(same, tmp_path / "real.npz", {})
     assert case.data.spec.size == 28 and not case.subject.notes  # as they are: no margin on one side only
     larger = write(tmp_path / "larger", drawings(120, seed=1, size=40))
-    assert "40 px" in open_case(larger, tmp_path / "real.npz").subject.notes[0]
+    assert "40 px" in open_case(larger, tmp_path / "real.npz", {}).subject.notes[0]
     colour = tmp_path / "colour"
     colour.mkdir()
     for i, image in enumerate(drawings(120, seed=1, size=32)):
         Image.fromarray(np.stack([image, image // 2, image // 4], 2)).save(colour / f"{i}.png")
-    subject = open_case(colour, tmp_path / "real.npz").subject
+    subject = open_case(colour, tmp_path / "real.npz", {}).subject
     assert "RGB" in subject.notes[0] and subject.at(np_index(3)).shape == (3, 1, 32, 32)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.judging.measure import domain_of, resolve, sampler
-from tightrope.judging.subjects import Case, Progress, open_case
+from tightrope.judging.subjects import Asked, Case, Progress, open_case
 from tightrope.metrics import judge
 from tightrope.metrics.diagnosis import Diagnosis, Sample, diagnose
 from tightrope.metrics.extractor import Extractor
@@ -36,24 +36,18 @@ def doctor(
     what: str | Path,
     data: str | Path | None = None,
     *,
-    held_out: str | Path | None = None,
-    count: int = 10_000,
-    extractor: str | Extractor | None = None,
-    weights: Path | None = None,
-    size: int | None = None,
-    recipe: str | None = None,
-    seed: int = 0,
     out: Path | None = None,
     progress: Progress | None = None,
+    **asked: Unpack[Asked],
 ) -> dict[str, Any]:
     """Examine samples and write the page.
 
     Args:
-        what, data, held_out, count, size, recipe, seed: see `tightrope.judging.subjects.open_case`.
-        extractor, weights: see `tightrope.judging.measure.evaluate`; None takes the classifier that ships for this very
-            data, or trains one on it (up to three minutes, once).
+        what, data: see `tightrope.judging.subjects.open_case`.
         out: the page; default doctor.html in the run or folder.
         progress: called with (done, total) during the long parts.
+        asked: see `tightrope.judging.subjects.Asked`; without an extractor the classifier that ships for this very data is
+            taken, or one is trained on it (up to three minutes, once).
 
     Returns:
         {"verdict", "summary", "findings": [{"name", "figure", "null", "sentence"}], "checks", "classes",
@@ -62,32 +56,33 @@ def doctor(
     Raises:
         InputError: a source cannot be used, or the two cannot be compared.
     """
-    case = open_case(
-        what, data, held_out=held_out, count=count, size=size, recipe=recipe, seed=seed, progress=progress
-    )  # fmt: skip
+    case, seed = open_case(what, data, asked, progress), asked.get("seed", 0)
     if case.subject.count < 2 or len(case.data) < 4:
         raise InputError(f"{what}: {case.subject.count} samples and {len(case.data)} real ones cannot be compared; give more.")
-    chosen = _extractor(case, extractor, weights, progress)
-    real, fake = _samples(case, chosen, progress)
-    unseen = None if case.held_out is None else _real(case.held_out, chosen)
+    extractor, notes = _extractor(case, asked, progress)
+    real, fake = _samples(case, extractor, progress)
+    unseen = None if case.held_out is None else _real(case.held_out, extractor)
     found = diagnose(real, fake, held_out=unseen, seed=seed)
     path = out or case.subject.file("doctor.html")
-    record = _record(case, chosen, found, real, fake, seed) | {"page": str(path)}
+    record = _record(case, extractor, found, real, fake, seed)
+    record |= {"notes": [*case.subject.notes, *notes], "page": str(path)}
     run = case.subject.run
     page.write(path, record, _sheets(case), _galleries(case, found, real, fake), ticks(read_events(run.path)) if run else ())
     return record
 
 
-def _extractor(case: Case, wish: str | Extractor | None, weights: Path | None, progress: Progress | None) -> Extractor:
+def _extractor(case: Case, asked: Asked, progress: Progress | None) -> tuple[Extractor, list[str]]:
+    """The one that was asked for, ships for this data, or is trained on it; and what has to be said of that."""
+    wish = asked.get("extractor")
     if wish is not None:
-        return resolve(wish, weights, case.data, progress)
+        return resolve(wish, asked.get("weights"), case.data, progress), []
     shipped = judge.judge_for(case.data.spec)
     if case.data.spec.modality != "images" or judge.at_home(shipped, case.data.spec):
-        return shipped
+        return shipped, []
     try:
-        return domain_of(case.data, progress)
-    except InputError:  # too few images to learn from
-        return shipped
+        return domain_of(case.data, progress), []
+    except InputError as error:  # too few images to learn from
+        return shipped, [f"no network could be trained on this data, {shipped.id} was taken: {error}"]
 
 
 def _samples(case: Case, extractor: Extractor, progress: Progress | None) -> tuple[Sample, Sample]:
@@ -140,7 +135,6 @@ def _record(case: Case, extractor: Extractor, found: Diagnosis, real: Sample, fa
         "classes": judge.class_records(extractor, *read, protocol)[0] if fake.classes else None,
         "subject": subject.name,
         "data": data.name,
-        "notes": list(subject.notes),
         "protocol": protocol,
         "tightrope": version("tightrope"),
     }

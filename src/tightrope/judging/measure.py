@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
@@ -12,7 +12,7 @@ from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.files import cache_root, write_text
 from tightrope.judging.lpips import perceptual_records
-from tightrope.judging.subjects import Case, Progress, Subject, open_case
+from tightrope.judging.subjects import Asked, Case, Progress, Subject, open_case
 from tightrope.metrics import extractors, judge
 from tightrope.metrics.extractor import Extractor
 from tightrope.metrics.extractors import domain
@@ -22,36 +22,27 @@ def evaluate(
     what: str | Path,
     data: str | Path | None = None,
     *,
-    held_out: str | Path | None = None,
-    count: int = 10_000,
-    extractor: str | Extractor | None = None,
-    weights: Path | None = None,
-    size: int | None = None,
-    recipe: str | None = None,
-    seed: int = 0,
     quick: bool = False,
     perceptual: bool = False,
     out: Path | None = None,
     progress: Progress | None = None,
+    **asked: Unpack[Asked],
 ) -> list[dict[str, Any]]:
     """Measure, append the records to `metrics.jsonl` (of the run or folder; `out` names another file) and return them.
 
     Args:
-        what, data, held_out, count, size, recipe, seed: see `tightrope.judging.subjects.open_case`.
-        extractor: an id of `tightrope.metrics.extractors.names()`, "domain" for a network trained on the data, the file of
-            such a network, or an Extractor; None takes the one that ships for this kind of data.
-        weights: the extractor's weights, where they come from a file of the user's.
+        what, data: see `tightrope.judging.subjects.open_case`.
         quick: the Frechet distance, classes and modes alone.
         perceptual: also LPIPS diversity and, of generators, the perceptual path length; needs the weights of LPIPS.
         progress: called with (done, total) while files are decoded and samples are read.
+        asked: see `tightrope.judging.subjects.Asked`; without an extractor the one that ships for this kind of data is taken.
 
     Raises:
         InputError: a source cannot be used, or the two cannot be compared.
     """
-    case = open_case(
-        what, data, held_out=held_out, count=count, size=size, recipe=recipe, seed=seed, progress=progress
-    )  # fmt: skip
-    records = measure(case, resolve(extractor, weights, case.data, progress), seed, quick, progress)
+    case, seed = open_case(what, data, asked, progress), asked.get("seed", 0)
+    extractor = resolve(asked.get("extractor"), asked.get("weights"), case.data, progress)
+    records = measure(case, extractor, seed, quick, progress)
     if perceptual:
         records += perceptual_records(case, seed)
     keep(out or case.subject.file("metrics.jsonl"), records)

@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from jaxtyping import Float, Int64
@@ -21,10 +21,12 @@ from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.data.catalog import TABLE_SUFFIXES
 from tightrope.explore.generator import Generator
+from tightrope.metrics.extractor import Extractor
 from tightrope.metrics.judge import spread_index
 from tightrope.run import Run, load
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+COUNT = 10_000  # samples judged at most, unless asked otherwise
 OURS = ("metrics.jsonl", "doctor.html")  # files that judging leaves in a folder of samples
 Progress = Callable[[int, int], None]
 
@@ -71,32 +73,42 @@ class Case:
     held_out: Dataset | None
 
 
-def open_case(
-    what: str | Path,
-    data: str | Path | None = None,
-    *,
-    held_out: str | Path | None = None,
-    count: int = 10_000,
-    size: int | None = None,
-    recipe: str | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Case:
+class Asked(TypedDict, total=False):
+    """What evaluate and doctor take alike, as keywords.
+
+    held_out: real data that the generator was not trained on.
+    count: the most samples that are judged (10,000): as many are drawn, or that many of the stored ones, evenly.
+    extractor: an id of `tightrope.metrics.extractors.names()`, "domain" for a network trained on the data, the file of such
+        a network, or an Extractor.
+    weights: the extractor's weights, where they come from a file of the user's.
+    size: side of the images in pixels; default: the run's, else the data's own (and the samples', where they share it).
+    recipe: the recipe's file, where the generator was trained with a file of the user's.
+    seed: of everything random (0).
+    """
+
+    held_out: str | Path | None
+    count: int
+    extractor: str | Extractor | None
+    weights: Path | None
+    size: int | None
+    recipe: str | None
+    seed: int
+
+
+def open_case(what: str | Path, data: str | Path | None, asked: Asked, progress: Progress | None = None) -> Case:
     """Open what is judged and what it is judged against.
 
     Args:
         what: a run, a generator.safetensors, or samples: a folder, zip, .npz, .npy, IDX file, CSV of points, embedded name.
         data: the real data, as for training; a run knows its own.
-        held_out: real data that the generator was not trained on.
-        count: the most samples that are judged: as many are drawn, or that many of the stored ones, evenly.
-        size: side of the images in pixels; default: the run's, else the data's own (and the samples', where they share it).
-        recipe: the recipe's file, where the generator was trained with a file of the user's.
-        seed: of the latents.
 
     Raises:
-        InputError: a source cannot be used, or the two cannot be compared.
+        InputError: a source cannot be used, or the two cannot be compared. TypeError: a keyword is not one of Asked.
     """
-    path = Path(what)
+    if unknown := set(asked) - set(Asked.__annotations__):
+        raise TypeError(f"{', '.join(sorted(unknown))}: no such keyword; there are {', '.join(Asked.__annotations__)}.")
+    path, size, recipe = Path(what), asked.get("size"), asked.get("recipe")
+    count, seed = asked.get("count", COUNT), asked.get("seed", 0)
     if (path / "run.json").is_file():
         run = Run(path, recipe)
         real = run.dataset(progress) if data is None else data_room.load(data, size=size or _side(run), progress=progress)
@@ -113,9 +125,10 @@ def open_case(
             raise InputError(f"{what}: name the real data to judge these samples against: --data DATA.")
         real, samples, notes = _together(str(what), data, size, progress)
         subject = _of_samples(path, samples, real, count, notes)
-    other = None if held_out is None else data_room.load(held_out, size=_loaded_size(real), progress=progress)
+    unseen = asked.get("held_out")
+    other = None if unseen is None else data_room.load(unseen, size=_loaded_size(real), progress=progress)
     if other is not None:
-        _require_alike(str(held_out), other, real)
+        _require_alike(str(unseen), other, real)
     return Case(subject=subject, data=real, held_out=other)
 
 

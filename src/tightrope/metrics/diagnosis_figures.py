@@ -72,11 +72,11 @@ class Closeness(NamedTuple):
     """Of each query, in the real set: its nearest sample, and how near it is.
 
     Attributes:
-        index: of the nearest real sample.
+        nearest: index of the nearest real sample.
         ratio: distance to it over that sample's distance to its own 5th neighbour; about 1 for real samples.
     """
 
-    index: Int64[Tensor, " N"]
+    nearest: Int64[Tensor, " N"]
     ratio: Float[Tensor, " N"]
 
 

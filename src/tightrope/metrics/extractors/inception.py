@@ -88,7 +88,7 @@ def from_state(state: dict[str, Tensor], sha256: str, precision: Precision, back
         return Reading(features, features @ head.T)
 
     return Extractor(
-        id=ID,
+        id=ID if precision == "float32" else f"{ID}-bf16",  # rounded features are not those of the FID
         dimensions=DIMENSIONS,
         input_rule=f"{RULE}; {precision}, {backend}",
         read=reader(forward, ID, BATCH),
