@@ -1,4 +1,4 @@
-"""Shared by all tests: the places of optional real files, one thread a process, and the contract suite's option."""
+"""Shared by all tests: the places of optional real files, a cache of their own, one thread a process, and the contract suite's option."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ def parity() -> Path:
     if not folder.is_dir():
         pytest.skip("the reference vectors are not here (set TIGHTROPE_PARITY)")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Pixels, features and networks that tests make stay out of the user's cache."""
+    os.environ["TIGHTROPE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from tightrope.core.spec import DataSpec
@@ -52,3 +53,20 @@ class ToyDataset:
 
 
 SHAPES = {"images": (3, 16, 16), "points": (2,)}
+
+
+def drawings(n: int, seed: int, size: int = 16) -> np.ndarray:
+    """Bright bars of four angles at random places, uint8 (n, size, size)."""
+    random = np.random.default_rng(seed)
+    angle = (np.arange(n) % 4 * np.pi / 4)[:, None, None]
+    y, x = np.meshgrid(np.linspace(-1, 1, size), np.linspace(-1, 1, size), indexing="ij")
+    centre, width = random.uniform(-0.5, 0.5, (2, n, 1, 1)), random.uniform(0.15, 0.35, (n, 1, 1))
+    across = (x - centre[0]) * np.cos(angle) + (y - centre[1]) * np.sin(angle)
+    return ((np.abs(across) < width) * random.uniform(100, 255, (n, 1, 1))).astype(np.uint8)
+
+
+def write_images(folder: Path, images: np.ndarray) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{i:04d}.png")
+    return folder

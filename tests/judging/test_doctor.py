@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import tightrope
-from conftest import drawings, write
 from tightrope.cli.main import main
+from toys import drawings, write_images
 
 KNOWN = {"healthy", "mode dropping", "shrinking", "duplicating", "memorising", "unfaithful", "too few samples"}
 
@@ -36,7 +36,7 @@ def test_repeated_copied_and_missing_samples_are_named(real: Path, tmp_path: Pat
         "unfaithful": 255 - images[:300],
         "too few samples": images[:20],
     }
-    found = {name: examine(write(tmp_path / name, made), real)["verdict"] for name, made in sets.items()}
+    found = {name: examine(write_images(tmp_path / name, made), real)["verdict"] for name, made in sets.items()}
     assert found == {name: name for name in sets}
 
 

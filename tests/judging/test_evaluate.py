@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 import tightrope
-from conftest import drawings, write
 from tightrope.cli.main import main
 from tightrope.core.errors import InputError
 from tightrope.judging.subjects import open_case
 from tightrope.metrics.protocol import compare, differences
+from toys import drawings, write_images
 
 
 def test_a_folder_is_measured_and_its_numbers_are_kept(real: Path, fresh: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,10 +37,10 @@ def test_the_same_samples_in_any_container_give_the_same_numbers(real: Path, fre
 
 def test_sizes_and_colours_are_brought_together_and_said(tmp_path: Path) -> None:
     np.savez(tmp_path / "real.npz", images=drawings(200, seed=0, size=28))
-    same = write(tmp_path / "same", drawings(120, seed=1, size=28))
+    same = write_images(tmp_path / "same", drawings(120, seed=1, size=28))
     case = open_case(same, tmp_path / "real.npz", {})
     assert case.data.spec.size == 28 and not case.subject.notes  # as they are: no margin on one side only
-    larger = write(tmp_path / "larger", drawings(120, seed=1, size=40))
+    larger = write_images(tmp_path / "larger", drawings(120, seed=1, size=40))
     assert "40 px" in open_case(larger, tmp_path / "real.npz", {}).subject.notes[0]
     colour = tmp_path / "colour"
     colour.mkdir()
@@ -79,7 +79,7 @@ def test_numbers_of_different_protocols_do_not_compare(real: Path, fresh: Path) 
 def test_the_leaderboard_ranks_within_one_protocol(real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sets = tmp_path / "sets"
     for name, images in (("good", drawings(150, seed=1)), ("bad", drawings(150, seed=2) // 3), ("few", drawings(120, seed=3))):
-        tightrope.evaluate(write(sets / name, images), real, quick=True)
+        tightrope.evaluate(write_images(sets / name, images), real, quick=True)
     groups = tightrope.leaderboard([sets])
     assert [[entry["name"] for entry in group["entries"]] for group in groups] == [["good", "bad"], ["few"]]
     assert main(["leaderboard", str(sets)]) == 0
@@ -114,7 +114,7 @@ def test_wrong_input_gets_one_sentence(
     what: str, real: Path, fresh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
-    write(tmp_path / "one", drawings(1, seed=0))
+    write_images(tmp_path / "one", drawings(1, seed=0))
     places = {"REAL": str(real), "FRESH": str(fresh), "EMPTY": str(tmp_path / "empty"), "ONE": str(tmp_path / "one")}
     words, said = WRONG[what]
     assert main([places.get(word, word) for word in words]) == 2
