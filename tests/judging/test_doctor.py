@@ -55,3 +55,12 @@ def test_points_have_a_doctor_too(tmp_path: Path) -> None:
     (tmp_path / "fake.csv").write_text("x,y\n" + "\n".join(f"{a},{b}" for a, b in random.normal(0, 1, (400, 2))) + "\n")
     found = tightrope.doctor(tmp_path / "fake.csv", tmp_path / "real.csv")
     assert found["verdict"] == "healthy" and (tmp_path / "fake.doctor.html").exists()
+
+
+def test_a_run_that_was_better_is_told(tmp_path: Path) -> None:
+    from tightrope.judging.examine import _training_notes
+
+    scores = [(100, 0.5), (200, 0.9), (300, 0.6)]
+    events = [{"event": "tick", "seen": seen, "signals": {"samples/score": score}} for seen, score in scores]
+    assert "200 seen" in _training_notes(events)[0] and not _training_notes(events[:2])
+    assert "SIGTERM" in _training_notes([{"event": "end", "reason": "interrupted", "message": "SIGTERM stopped the run."}])[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -22,8 +23,9 @@ from tightrope.metrics.extractor import Extractor
 from tightrope.metrics.features import Features
 from tightrope.metrics.neighbours import nearest
 from tightrope.report import doctor as page
-from tightrope.report.records import read_events, ticks
+from tightrope.report.records import number, part, read_events, ticks
 
+WORSE = 0.1  # of the score, between a run's best samples and its last
 SHEET = 64  # samples of a sheet
 COUPLES = 16  # of a gallery
 THUMBNAIL = 64  # pixels: what the diagnosis and the page see of larger images
@@ -65,10 +67,28 @@ def doctor(
     found = diagnose(real, fake, held_out=unseen, seed=seed)
     path = out or case.subject.file("doctor.html")
     record = _record(case, extractor, found, real, fake, seed)
-    record |= {"notes": [*case.subject.notes, *notes], "page": str(path)}
-    run = case.subject.run
-    page.write(path, record, _sheets(case), _galleries(case, found, real, fake), ticks(read_events(run.path)) if run else ())
+    events = read_events(case.subject.run.path) if case.subject.run else []
+    record |= {"notes": [*case.subject.notes, *notes, *_training_notes(events)], "page": str(path)}
+    page.write(path, record, _sheets(case), _galleries(case, found, real, fake), ticks(events))
     return record
+
+
+def _training_notes(events: list[dict[str, Any]]) -> list[str]:
+    """What a run's own records say that a reader of the verdict must know."""
+    notes = [f"training said: {event['message']}" for event in events if event.get("event") == "warning" and "message" in event]
+    end: dict[str, Any] = next((event for event in reversed(events) if event.get("event") == "end"), {})
+    if end.get("reason") not in (None, "done"):
+        notes.append(f"the run did not end by itself: {end.get('message', end['reason'])}")
+    scores = [(tick["seen"], number(part(tick, "signals").get("samples/score"))) for tick in ticks(events)]
+    scores = [(seen, score) for seen, score in scores if math.isfinite(score)]
+    if scores:
+        (seen, best), (last_seen, last) = max(scores, key=lambda pair: pair[1]), scores[-1]
+        if best - last > WORSE:
+            notes.append(
+                f"its samples were better at {seen:,} seen (score {best:.2f}, at {last_seen:,} {last:.2f}): "
+                "tightrope sample --best draws from there."
+            )
+    return notes
 
 
 def _extractor(case: Case, asked: Asked, progress: Progress | None) -> tuple[Extractor, list[str]]:
