@@ -22,6 +22,7 @@ def test_a_folder_is_measured_and_its_numbers_are_kept(real: Path, fresh: Path, 
     records = json.loads(capsys.readouterr().out)
     kept = [json.loads(line) for line in (fresh / "metrics.jsonl").read_text().splitlines()]
     assert kept == records and records[0]["name"] == "frechet[fashion-cnn]"
+    assert records[0]["protocol"]["n_real"] == 600 and records[0]["null"]["n"] == [400, 200]
     assert records[0]["protocol"]["n_generated"] == 200 and records[0]["protocol"]["pixels"] == 16
     assert main(["evaluate", str(fresh), "--data", str(real), "--quick", "--extractor", "random-conv"]) == 0
     assert "frechet[random-conv]" in capsys.readouterr().out

@@ -50,8 +50,8 @@ def _allowed(field: Hyper) -> str:
     return f"{'any' if field.low is None else f'{field.low:g}'} to {'any' if field.high is None else f'{field.high:g}'}"
 
 
-def _wrapped(label: str, text: str) -> str:
-    return textwrap.fill(text, 110, initial_indent=f"{label:<15} ", subsequent_indent=" " * 16)
+def _wrapped(label: str, text: str, width: int = 15) -> str:
+    return textwrap.fill(text, 110, initial_indent=f"{label:<{width}} ", subsequent_indent=" " * (width + 1))
 
 
 def extractors(arguments: Namespace) -> None:
@@ -61,5 +61,6 @@ def extractors(arguments: Namespace) -> None:
     if arguments.json:
         print(json.dumps(names(), indent=2))
         return
+    width = max(map(len, names()))
     for name, about in names().items():
-        print(_wrapped(name, about))
+        print(_wrapped(name, about, width))

@@ -21,13 +21,14 @@ from tightrope.metrics import judge
 from tightrope.metrics.diagnosis import Diagnosis, Sample, diagnose
 from tightrope.metrics.extractor import Extractor
 from tightrope.metrics.features import Features
-from tightrope.metrics.neighbours import nearest
+from tightrope.metrics.neighbours import Nearest, nearest
 from tightrope.report import doctor as page
 from tightrope.report.records import number, part, read_events, ticks
 
 WORSE = 0.1  # of the score, between a run's best samples and its last
 SHEET = 64  # samples of a sheet
 COUPLES = 16  # of a gallery
+AMONG = 2_000  # samples among which those nearest to real ones are looked for, to be shown
 THUMBNAIL = 64  # pixels: what the diagnosis and the page see of larger images
 SCATTER = 2_500  # points of a sheet
 MOST_REAL = 60_000  # real samples among which copies are looked for
@@ -176,8 +177,7 @@ def _galleries(case: Case, found: Diagnosis, real: Sample, fake: Sample) -> list
     index = _real_index(case.data)
     evidence: dict[str, Any] = {name: value for check in found.checks for name, value in check.evidence.items()}
     nearest_real = nearest(fake.features, real.features)
-    closest = nearest_real.distance[:, 0].argsort()[:COUPLES].tolist()
-    copies = evidence.get("copies") or [(i, int(nearest_real.index[i, 0])) for i in closest]
+    copies = evidence.get("copies") or _closest(real.features, nearest_real)
     twins = [(group[0], group[1]) for group in evidence.get("clusters", []) if len(group) > 1]
 
     def couple(top: Tensor, bottom: Tensor) -> np.ndarray:
@@ -225,3 +225,12 @@ def _galleries(case: Case, found: Diagnosis, real: Sample, fake: Sample) -> list
             couples=region("covered"),
         ),
     ]
+
+
+def _closest(real: Tensor, found: Nearest) -> list[tuple[int, int]]:
+    """Samples and the real ones nearest to them, by distance over that real sample's own distance to its nearest."""
+    some = found.index[:AMONG, 0]
+    asked, place = some.unique(return_inverse=True)
+    own = nearest(real[asked], real, 2).distance[:, 1][place]
+    order = (found.distance[:AMONG, 0] / own.clamp(min=1e-9)).argsort()
+    return [(int(i), int(some[i])) for i in order[:COUPLES]]

@@ -55,7 +55,7 @@ def measure(
     """The records of a case; those of a generator carry `seen`."""
     subject = case.subject
     found = judge.evaluate(
-        sampler(subject), case.data, count=subject.count, extractor=extractor, held_out=case.held_out,
+        sampler(subject), case.data, count=subject.count, references=case.asked, extractor=extractor, held_out=case.held_out,
         identity=subject.identity, seed=seed, quick=quick, progress=progress,
     )  # fmt: skip
     seen = {} if subject.seen is None else {"seen": subject.seen}

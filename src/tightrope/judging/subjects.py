@@ -66,11 +66,12 @@ class Subject:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Case:
-    """A subject with the real data it is judged against."""
+    """A subject with the real data it is judged against; `asked`: the most samples of either that are compared."""
 
     subject: Subject
     data: Dataset
     held_out: Dataset | None
+    asked: int
 
 
 class Asked(TypedDict, total=False):
@@ -129,7 +130,7 @@ def open_case(what: str | Path, data: str | Path | None, asked: Asked, progress:
     other = None if unseen is None else data_room.load(unseen, size=_loaded_size(real), progress=progress)
     if other is not None:
         _require_alike(str(unseen), other, real)
-    return Case(subject=subject, data=real, held_out=other)
+    return Case(subject=subject, data=real, held_out=other, asked=count)
 
 
 def _side(run: Run) -> int | None:
@@ -209,6 +210,8 @@ def _of_samples(path: Path, samples: Any, real: Dataset, count: int, notes: list
     sides = getattr(samples, "index", {}).get("originals", {}).get("shorter_side", {})
     if sides.get("min") != sides.get("max"):
         notes.append(f"the samples' sides go from {sides['min']} to {sides['max']} px; all were brought to {real.spec.size} px.")
+    if samples.fingerprint == real.fingerprint:
+        notes.append("these samples are the real data itself: nothing can be nearer to it.")
     rejects = [reject for reject in samples.rejects if Path(reject.path).name not in OURS]
     if rejects:
         notes.append(f"{len(rejects)} files could not be used (the first: {rejects[0].path}, {rejects[0].reason}).")

@@ -79,7 +79,7 @@ def share_interval(count: int, n: int) -> Interval:
     z, share = _normal_quantile(), count / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Interval(share, max(centre - half, 0.0), min(centre + half, 1.0))
+    return Interval(share, centre - half if count else 0.0, centre + half if count < n else 1.0)
 
 
 def bootstrap(statistic: Callable[..., float], *samples: Tensor, resamples: int = 1_000, seed: int = 0) -> Interval:

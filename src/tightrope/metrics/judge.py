@@ -60,6 +60,7 @@ def evaluate(
     dataset: Dataset,
     *,
     count: int = 10_000,
+    references: int | None = None,
     extractor: Extractor | None = None,
     held_out: Dataset | None = None,
     identity: Record | None = None,
@@ -71,9 +72,10 @@ def evaluate(
 
     Args:
         sample: `sample(start, n)` gives generated samples start ... start + n - 1 in network range, on any device.
-        dataset: the real data; min(count, len) samples, drawn evenly through it, are the reference (`spread_index`), so
-            that it has the data's class balance.
+        dataset: the real data.
         count: generated samples. Values at different counts do not compare.
+        references: real samples, drawn evenly through the data (`spread_index`), so that they have its class balance;
+            None: as many as `count`, and never more than there are.
         extractor: whose features are compared; None takes `judge_for` the data.
         held_out: real data that the generator has not seen: adds what only such data can tell of memorisation.
         identity: what the generated samples depend on, as JSON; given, their features are kept in the cache.
@@ -90,11 +92,11 @@ def evaluate(
     extractor = extractor or judge_for(dataset.spec)
     if count < 2 or len(dataset) < 4:
         raise InputError(f"evaluate: {count} generated and {len(dataset)} real samples; at least 2 and 4 are needed.")
-    real = reference(extractor, dataset, count)
+    real = reference(extractor, dataset, references or count)
     key = None if identity is None else {"extractor": extractor.protocol, "generated": identity, "count": count}
     fake = generated_features(extractor, sample, dataset, count, key, progress)
     protocol = protocol_of(extractor, dataset, real, count, seed)
-    first, second = _halves(real)
+    first, second = _parts(real, count)
     sizes = [len(first.values), len(second.values)]
     nulls = {f.name: {"value": f.value, "n": sizes} for f in suite.figures(first, second, extractor, seed, quick=quick)}
     records = [
@@ -170,10 +172,13 @@ def spread_index(length: int, count: int) -> Int64[Tensor, " n"]:
     return edges[:-1] + (within * edges.diff()).long()
 
 
-def _halves(real: Features) -> tuple[Features, Features]:
-    """Two disjoint random halves of the reference: against each other they are what no generator can be asked to beat."""
-    shuffled = torch.randperm(len(real.values), generator=generator(0, "reference", "halves"))
-    middle = len(shuffled) // 2
+def _parts(real: Features, count: int) -> tuple[Features, Features]:
+    """Two disjoint random parts of the reference, the second of `count` samples or half of it.
+
+    Against each other they are what no generator can be asked to beat.
+    """
+    shuffled = torch.randperm(len(real.values), generator=generator(0, "reference", "parts"))
+    middle = len(shuffled) - min(count, len(shuffled) // 2)
     return real.at(shuffled[:middle]), real.at(shuffled[middle:])
 
 
