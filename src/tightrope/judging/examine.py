@@ -177,7 +177,7 @@ def _galleries(case: Case, found: Diagnosis, real: Sample, fake: Sample) -> list
     index = _real_index(case.data)
     evidence: dict[str, Any] = {name: value for check in found.checks for name, value in check.evidence.items()}
     nearest_real = nearest(fake.features, real.features)
-    copies = evidence.get("copies") or _closest(real.features, nearest_real)
+    copies = list(dict.fromkeys([*evidence.get("copies", []), *_closest(real.features, nearest_real)]))
     twins = [(group[0], group[1]) for group in evidence.get("clusters", []) if len(group) > 1]
 
     def couple(top: Tensor, bottom: Tensor) -> np.ndarray:
