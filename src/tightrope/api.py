@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 import time
@@ -22,10 +21,11 @@ from tightrope.core.files import write_json
 from tightrope.judging import doctor, evaluate, leaderboard
 from tightrope.metrics.judge import judge_for
 from tightrope.metrics.online import LEAST_REAL, Window
+from tightrope.options import Options
 from tightrope.run import Run, brief, data_record, facts, load, recipe_record
 from tightrope.training import checkpoint, machine, probe
 from tightrope.training.budget import Budget
-from tightrope.training.engine import PRECISIONS, Engine
+from tightrope.training.engine import Engine
 from tightrope.training.events import Events, Listener
 from tightrope.training.trainer import Plan, Trainer
 from tightrope.training.watch import Observer
@@ -36,49 +36,6 @@ __all__ = ["Options", "Run", "doctor", "evaluate", "leaderboard", "load", "resum
 TICKS = 60  # of a run, unless that would be more than TICK_SECONDS each
 TICK_SECONDS = 20.0
 FEW = 10_000  # samples below which a recipe's preset for few is chosen
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
-    """How a run is done, apart from what is trained on what for how long.
-
-    Attributes:
-        runs: folder in which numbered run directories are made.
-        size: pixels of the side images are brought to; None lets the data decide.
-        device: "cpu", "cuda", "cuda:1" ...; None takes the accelerator where there is one.
-        precision: "fp32", "bf16", or "auto" for the one a short measurement finds faster.
-        threads: of the CPU; None leaves torch's choice.
-        tick: samples between two records; None makes about 60 a run, 20 seconds apart at most.
-        checkpoint_minutes: wall time between two checkpoints.
-        judge: number of samples the metrics at the end are computed on; 0 skips them.
-        watch: looks at the samples during training (coverage, recall, duplicates ...), for at most 2 % of the time.
-        listeners: called with every event.
-        command: as the user typed it, for the record.
-    """
-
-    runs: Path = Path("runs")
-    size: int | None = None
-    device: str | None = None
-    precision: str = "auto"
-    threads: int | None = None
-    tick: int | None = None
-    checkpoint_minutes: float = 2.0
-    judge: int = 10_000
-    watch: bool = True
-    listeners: tuple[Listener, ...] = ()
-    command: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.precision not in ("auto", *PRECISIONS):
-            raise InputError(f"--precision {self.precision}: choose auto, {', '.join(PRECISIONS)}.")
-        for flag, low in (("threads", 1), ("tick", 1)):
-            value = getattr(self, flag)
-            if value is not None and value < low:
-                raise InputError(f"--{flag} {value}: must be at least {low}.")
-        if self.judge != 0 and self.judge < 100:
-            raise InputError(f"--judge {self.judge}: the metrics need at least 100 samples, or 0 to skip them.")
-        if not self.checkpoint_minutes > 0:
-            raise InputError(f"--checkpoint-minutes {self.checkpoint_minutes}: must be above 0.")
 
 
 def train(
