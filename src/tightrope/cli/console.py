@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+SECONDS = 10.0  # between two lines about long work where nothing is live
+
 
 def duration(seconds: float | None) -> str:
     """Seconds as "1:02:03" or "4:05"; "?" when unknown."""
@@ -88,12 +90,14 @@ class Progress:
 
 
 class Counting:
-    """A live line for (done, total) callbacks, with the time left; nothing where it would not be seen."""
+    """Shows (done, total) callbacks with the time left: one live line on a terminal, a line now and then elsewhere."""
 
     def __init__(self, quiet: bool) -> None:
-        console = Console(file=sys.stderr, highlight=False)
-        self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal and not quiet else None
-        self._began, self._total = time.perf_counter(), 0
+        self.console = Console(file=sys.stderr, highlight=False)
+        live = self.console.is_terminal and not quiet
+        self.live = Live(console=self.console, auto_refresh=False, transient=True) if live else None
+        self.quiet, self._total = quiet, 0
+        self._began = self._said = time.perf_counter()
 
     def __enter__(self) -> Counting:
         if self.live:
@@ -108,6 +112,9 @@ class Counting:
         now = time.perf_counter()
         if total != self._total or done <= 1:  # another piece of work has begun
             self._began, self._total = now, total
-        left = (now - self._began) * (total - done) / max(done, 1)
+        text = f"{done:,} of {total:,}, {duration((now - self._began) * (total - done) / max(done, 1))} left"
         if self.live:
-            self.live.update(Text(f"{done:,} of {total:,}, {duration(left)} left"), refresh=True)
+            self.live.update(Text(text), refresh=True)
+        elif not self.quiet and now - self._said > SECONDS:
+            self._said = now
+            self.console.print(text, markup=False)
