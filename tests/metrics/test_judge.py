@@ -269,6 +269,13 @@ def test_fashion_accuracy_is_as_stated(fashion: tuple[Tensor, Tensor]) -> None:
     assert (found == labels).float().mean().item() == pytest.approx(stated, abs=0.03)
 
 
+def test_28_px_are_read_as_the_rule_says(fashion: tuple[Tensor, Tensor]) -> None:
+    judge = judge_for(DataSpec(modality="images", shape=(1, 28, 28)))
+    stored = Images().to_array(fashion[0][:50])
+    assert "28 px images with a black margin of 2" in judge.input_rule
+    assert torch.allclose(judge.read(stored).features, judge.read(stored[:, 2:-2, 2:-2]).features, atol=1e-4)
+
+
 def test_fashion_classes_are_counted(fashion: tuple[Tensor, Tensor]) -> None:
     images, labels = fashion
     judge = judge_for(DataSpec(modality="images", shape=(1, 32, 32)))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 
 from tightrope.metrics.classifier import WEIGHTS, Classifier, load_classifier
 from tightrope.metrics.extractor import Extractor, Reading
@@ -31,11 +31,12 @@ def as_extractor(classifier: Classifier) -> Extractor:
     """A small classifier as an extractor: its penultimate features, its logits."""
     network, header = classifier.network, classifier.header
     channels, size = int(header["channels"]), int(header["size"])
+    margin = 28 if "28 px images with a black margin" in header["input"] else None
 
     @torch.inference_mode()
     def read(stored: np.ndarray) -> Reading:
         parts = [stored[start : start + CHUNK] for start in range(0, len(stored), CHUNK)]
-        features = torch.cat([network.features(squares(part, channels, size)) for part in parts])
+        features = torch.cat([network.features(squares(part, channels, size, margin)) for part in parts])
         return Reading(features, network.head(features))
 
     known = ("accuracy", "mean class accuracy", "held out", "training data")
@@ -51,11 +52,16 @@ def as_extractor(classifier: Classifier) -> Extractor:
     )
 
 
-def squares(stored: np.ndarray, channels: int, size: int) -> Float[Tensor, "N C H W"]:
-    """Stored images in [-1, 1]: grey repeated or colour weighed to the channels wanted, then antialiased bilinear to the size."""
+def squares(stored: np.ndarray, channels: int, size: int, margin: int | None = None) -> Float[Tensor, "N C H W"]:
+    """Stored images in [-1, 1]: grey repeated or colour weighed to the channels wanted, then antialiased bilinear to the size.
+
+    Images of `margin` pixels a side get black around them instead of being scaled.
+    """
     images = torch.from_numpy(np.ascontiguousarray(stored)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
     if images.shape[1] != channels:
         images = images.expand(-1, 3, -1, -1) if channels == 3 else (images * images.new_tensor(LUMA).view(3, 1, 1)).sum(1, True)
+    if margin is not None and images.shape[-2:] == (margin, margin):
+        images = pad(images, [(size - margin) // 2] * 4, value=-1.0)
     if images.shape[-2:] != (size, size):
         images = interpolate(images, (size, size), mode="bilinear", antialias=True)
     return images
