@@ -85,7 +85,7 @@ def metrics(records: list[Record]) -> str:
     if not order:
         return '<p class="empty">Nothing has been measured yet. <code>tightrope evaluate</code> adds numbers to a run.</p>'
     rows = "".join(_metric(latest[name]) for name in order if name in latest)
-    head = '<thead><tr><th scope="col">Metric</th><th scope="col" class="n">Value</th><th scope="col" class="n">95 % interval</th><th scope="col" class="n">Real data</th><th scope="col">Direction</th><th scope="col" class="n">Seen</th></tr></thead>'
+    head = '<thead><tr><th scope="col">Metric</th><th scope="col" class="n">Value</th><th scope="col" class="n">95 % or ± sd</th><th scope="col" class="n">Real data</th><th scope="col">Direction</th><th scope="col" class="n">Seen</th></tr></thead>'
     table = f'<div class="card flush"><table class="metrics">{head}{rows}</table></div>' if rows else ""
     return table + "".join(shares(tables[name]) for name in order if name in tables)
 
@@ -94,6 +94,8 @@ def _metric(record: Record) -> str:
     direction = ARROWS.get(str(record.get("better")), "–")
     span = record.get("interval")
     interval = f"{measured(span[0])} … {measured(span[1])}" if isinstance(span, list) and len(span) == 2 else ""
+    if not interval and record.get("std") is not None:
+        interval = f"± {measured(record['std'])}"
     null = record.get("null")
     null = part(record, "null").get("value") if isinstance(null, dict) else null
     return (
