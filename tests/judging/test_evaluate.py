@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import tightrope
@@ -41,6 +42,10 @@ def test_sizes_and_colours_are_brought_together_and_said(tmp_path: Path) -> None
     same = write_images(tmp_path / "same", drawings(120, seed=1, size=28))
     case = open_case(same, tmp_path / "real.npz", {})
     assert case.data.spec.size == 28 and not case.subject.notes  # as they are: no margin on one side only
+    np.savez(tmp_path / "at32.npz", images=np.pad(drawings(200, seed=0, size=28), ((0, 0), (2, 2), (2, 2))))
+    padded = open_case(same, tmp_path / "at32.npz", {}).subject
+    assert "margin" in padded.notes[0] and padded.at(torch.arange(2)).shape == (2, 1, 32, 32)
+    assert (padded.at(torch.arange(2))[..., :2] == -1).all()
     larger = write_images(tmp_path / "larger", drawings(120, seed=1, size=40))
     assert "40 px" in open_case(larger, tmp_path / "real.npz", {}).subject.notes[0]
     colour = tmp_path / "colour"
@@ -48,13 +53,7 @@ def test_sizes_and_colours_are_brought_together_and_said(tmp_path: Path) -> None
     for i, image in enumerate(drawings(120, seed=1, size=32)):
         Image.fromarray(np.stack([image, image // 2, image // 4], 2)).save(colour / f"{i}.png")
     subject = open_case(colour, tmp_path / "real.npz", {}).subject
-    assert "RGB" in subject.notes[0] and subject.at(np_index(3)).shape == (3, 1, 32, 32)
-
-
-def np_index(n: int):
-    import torch
-
-    return torch.arange(n)
+    assert "RGB" in subject.notes[0] and subject.at(torch.arange(3)).shape == (3, 1, 32, 32)
 
 
 def test_points_are_compared_in_the_units_of_the_data(tmp_path: Path) -> None:

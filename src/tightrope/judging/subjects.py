@@ -14,12 +14,14 @@ from typing import Any, TypedDict
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.nn.functional import pad
 
 from tightrope import data as data_room
 from tightrope.core import seeds
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.data.catalog import TABLE_SUFFIXES
+from tightrope.data.resizing import background
 from tightrope.explore.generator import Generator
 from tightrope.metrics.extractor import Extractor
 from tightrope.metrics.judge import spread_index
@@ -27,6 +29,7 @@ from tightrope.run import Run, load
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 COUNT = 10_000  # samples judged at most, unless asked otherwise
+MARGIN = (28, 32)  # pixels: sizes between which a margin is usual, see `tightrope.data.resizing`
 OURS = ("metrics.jsonl", "doctor.html")  # files that judging leaves in a folder of samples
 Progress = Callable[[int, int], None]
 
@@ -124,8 +127,8 @@ def open_case(what: str | Path, data: str | Path | None, asked: Asked, progress:
     else:
         if data is None:
             raise InputError(f"{what}: name the real data to judge these samples against: --data DATA.")
-        real, samples, notes = _together(str(what), data, size, progress)
-        subject = _of_samples(path, samples, real, count, notes)
+        pair = _together(str(what), data, size, progress)
+        real, subject = pair.real, _of_samples(path, pair, count)
     unseen = asked.get("held_out")
     other = None if unseen is None else data_room.load(unseen, size=_loaded_size(real), progress=progress)
     if other is not None:
@@ -169,21 +172,36 @@ def _of_generator(path: Path, run: Run | None, count: int, seed: int, recipe: st
     )
 
 
-def _together(what: str, data: str | Path, size: int | None, progress: Progress | None) -> tuple[Dataset, Dataset, list[str]]:
+@dataclasses.dataclass(frozen=True)
+class _Pair:
+    """Real data and samples at one size; `margin`: the level of what goes around samples that are smaller."""
+
+    real: Dataset
+    samples: Any
+    notes: list[str]
+    margin: float | None = None
+
+
+def _together(what: str, data: str | Path, size: int | None, progress: Progress | None) -> _Pair:
     """Both sets at one size: the one asked for; else the samples' own, where data of that size can be had without scaling."""
     real: Dataset = data_room.load(data, size=size, progress=progress)
     if real.spec.modality != "images":
         samples: Dataset = data_room.load(what, progress=progress)
         _require_alike(what, samples, real)
-        return real, samples, []
+        return _Pair(real, samples, [])
     samples = _images(what, real, progress)
-    made, original = _original_side(samples), _original_side(real)
-    if size is None and made is not None and made == original and made != real.spec.size:
-        # 28 px data trains at 32 px with a margin; samples of 28 px have none: both are read as they are
-        real, samples = (data_room.load(source, size=made, progress=progress) for source in (data, what))
-    elif made is not None and made != real.spec.size:
-        return real, samples, [f"the samples are {made} px a side and were brought to {real.spec.size} px, the size of the data."]
-    return real, samples, []
+    made, original, side = _original_side(samples), _original_side(real), real.spec.size
+    if size is not None or made is None or made == side:
+        return _Pair(real, samples, [])
+    if made == original:  # 28 px data trains at 32 px with a margin; samples of 28 px have none: both are read as they are
+        return _Pair(data_room.load(data, size=made, progress=progress), data_room.load(what, size=made, progress=progress), [])
+    if (made, side) == MARGIN:
+        plain = data_room.load(what, size=made, progress=progress)
+        level = background(plain.modality.to_array(plain.batch(torch.arange(min(256, len(plain))))))
+        if level is not None:
+            note = f"the samples are {made} px a side and were given a margin to {side} px, as such data has."
+            return _Pair(real, plain, [note], margin=level / 127.5 - 1)
+    return _Pair(real, samples, [f"the samples are {made} px a side and were brought to {side} px, the size of the data."])
 
 
 def _images(what: str, real: Dataset, progress: Progress | None) -> Dataset:
@@ -202,7 +220,8 @@ def _original_side(dataset: Any) -> int | None:
     return sides.get("median")
 
 
-def _of_samples(path: Path, samples: Any, real: Dataset, count: int, notes: list[str]) -> Subject:
+def _of_samples(path: Path, pair: _Pair, count: int) -> Subject:
+    samples, real, notes = pair.samples, pair.real, list(pair.notes)
     chosen = spread_index(len(samples), count)
     wanted, there = real.spec.channels, samples.spec.channels
     if real.spec.modality == "images" and wanted != there:
@@ -218,6 +237,8 @@ def _of_samples(path: Path, samples: Any, real: Dataset, count: int, notes: list
 
     def at(index: Tensor) -> Tensor:
         batch = samples.batch(chosen[index])
+        if pair.margin is not None:
+            batch = pad(batch, [(real.spec.size - samples.spec.size) // 2] * 4, value=pair.margin)
         return _in_channels(batch, wanted) if real.spec.modality == "images" else _in_units(batch, samples, real)
 
     exists = path.exists()
