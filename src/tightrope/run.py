@@ -54,8 +54,12 @@ class Run:
 
     def dataset(self, progress: Callable[[int, int], None] | None = None) -> Dataset:
         """The run's data, as training saw it; InputError when the files have changed since."""
-        known = self.record["data"]
-        loaded = data_room.load(**known["source"], progress=progress)
+        try:
+            known = self.record["data"]
+            source, _ = dict(known["source"]), known["fingerprint"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{self.path / 'run.json'}: does not say what the data is; name it: --data DATA.") from error
+        loaded = data_room.load(**source, progress=progress)
         if loaded.fingerprint != known["fingerprint"]:
             raise InputError(
                 f"{known['source']['data']}: the data has changed since {self.path} began (its fingerprint differs); "
@@ -70,7 +74,12 @@ class Run:
 
     def generator(self, best: bool = False) -> Generator:
         """The averaged generator at the end of training, or where its samples were the best."""
-        return load(self.path / "best.safetensors" if best else self.path, self.own_recipe)
+        file = self.path / "best.safetensors"
+        if best and not file.is_file():
+            raise InputError(
+                f"{self.path}: no best generator was kept (trained with --no-watch, or too briefly); leave out --best."
+            )
+        return load(file if best else self.path, self.own_recipe)
 
     def report(self) -> Path:
         """Write report.html and return its path."""

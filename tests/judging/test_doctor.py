@@ -54,7 +54,7 @@ def test_points_have_a_doctor_too(tmp_path: Path) -> None:
     (tmp_path / "real.csv").write_text("x,y\n" + "\n".join(f"{a},{b}" for a, b in random.normal(0, 1, (900, 2))) + "\n")
     (tmp_path / "fake.csv").write_text("x,y\n" + "\n".join(f"{a},{b}" for a, b in random.normal(0, 1, (400, 2))) + "\n")
     found = tightrope.doctor(tmp_path / "fake.csv", tmp_path / "real.csv")
-    assert found["verdict"] == "healthy" and (tmp_path / "fake.doctor.html").exists()
+    assert found["verdict"] == "healthy" and (tmp_path / "fake.csv.doctor.html").exists()
 
 
 def test_a_run_that_was_better_is_told(tmp_path: Path) -> None:

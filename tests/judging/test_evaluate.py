@@ -34,7 +34,7 @@ def test_the_same_samples_in_any_container_give_the_same_numbers(real: Path, fre
     np.savez(tmp_path / "fresh.npz", images=drawings(200, seed=1))
     values = [tightrope.evaluate(where, real, quick=True)[0]["value"] for where in (fresh, tmp_path / "fresh.npz")]
     assert values[0] == pytest.approx(values[1], rel=1e-9)
-    assert (tmp_path / "fresh.metrics.jsonl").exists()
+    assert (tmp_path / "fresh.npz.metrics.jsonl").exists()
 
 
 def test_sizes_and_colours_are_brought_together_and_said(tmp_path: Path) -> None:
@@ -105,6 +105,10 @@ WRONG = {
     "empty folder": (["doctor", "EMPTY", "--data", "REAL"], "no images"),
     "one image": (["doctor", "ONE", "--data", "REAL"], "at least two"),
     "a generator without data": (["evaluate", "x.safetensors"], "--data"),
+    "held out is the data": (["doctor", "FRESH", "--data", "REAL", "--held-out", "REAL"], "is the data itself"),
+    "held out is too little": (["evaluate", "FRESH", "--data", "REAL", "--held-out", "FEW"], "at least 200"),
+    "weights of nothing": (["evaluate", "FRESH", "--data", "REAL", "--weights", "REAL"], "--extractor"),
+    "a folder as file": (["evaluate", "FRESH", "--data", "REAL", "--out", "FRESH"], "name a file"),
     "no domain file": (["evaluate", "FRESH", "--data", "REAL", "--extractor", "x.safetensors"], "x.safetensors"),
 }
 
@@ -115,9 +119,65 @@ def test_wrong_input_gets_one_sentence(
 ) -> None:
     (tmp_path / "empty").mkdir()
     write_images(tmp_path / "one", drawings(1, seed=0))
-    places = {"REAL": str(real), "FRESH": str(fresh), "EMPTY": str(tmp_path / "empty"), "ONE": str(tmp_path / "one")}
+    few = write_images(tmp_path / "few", drawings(50, seed=7))
+    places = {
+        "FEW": str(few),
+        "REAL": str(real),
+        "FRESH": str(fresh),
+        "EMPTY": str(tmp_path / "empty"),
+        "ONE": str(tmp_path / "one"),
+    }
     words, said = WRONG[what]
     assert main([places.get(word, word) for word in words]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1 and "Traceback" not in error, error
     assert not list(fresh.glob("*.jsonl")) and not list(fresh.glob("*.html"))
+
+
+def test_what_was_done_to_samples_is_part_of_their_place_in_the_cache(tmp_path: Path) -> None:
+    colour = tmp_path / "colour"
+    colour.mkdir()
+    for i, image in enumerate(drawings(120, seed=1)):
+        Image.fromarray(np.stack([image, image // 2, image // 4], 2)).save(colour / f"{i}.png")
+    sets = {"grey": drawings(200, seed=0), "rgb": np.stack([drawings(200, seed=0)] * 2 + [drawings(200, seed=3)], 3)}
+    for name, images in sets.items():
+        np.savez(tmp_path / f"{name}.npz", images=images)
+
+    def distance(data: str) -> float:
+        return tightrope.evaluate(colour, tmp_path / f"{data}.npz", extractor="random-conv", quick=True)[0]["value"]
+
+    first = distance("rgb")
+    distance("grey")
+    assert distance("rgb") == first
+
+
+def test_what_sample_writes_is_read_as_samples_alone(real: Path, tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "out", drawings(150, seed=1))
+    Image.fromarray(drawings(1, seed=2, size=200)[0]).save(folder / "grid.png")
+    np.savez(folder / "samples.npz", samples=drawings(150, seed=1), seeds=np.arange(150))
+    subject = open_case(folder, real, {}).subject
+    assert subject.count == 150 and not subject.notes
+    assert open_case(folder / "samples.npz", real, {}).subject.count == 150
+
+
+def test_one_place_that_cannot_be_judged_does_not_stop_the_others(
+    real: Path, fresh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(tmp_path / "nowhere"), str(fresh), "--data", str(real), "--quick", "--json"]) == 2
+    printed = capsys.readouterr()
+    assert str(fresh) in printed.out and "nowhere" in printed.err and (fresh / "metrics.jsonl").exists()
+
+
+def test_a_damaged_line_stops_no_leaderboard_and_archives_are_found(real: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=drawings(120, seed=1))
+    (tmp_path / "a.npz.metrics.jsonl").write_text('garbage{\n\n{"name": 5, "protocol": null}\n{"name": "x"')
+    tightrope.evaluate(tmp_path / "a.npz", real, quick=True)
+    (group,) = tightrope.leaderboard(str(tmp_path))
+    assert [entry["name"] for entry in group["entries"]] == ["a.npz"]
+
+
+def test_small_sets_have_a_spread_of_the_kernel_distance(real: Path, fresh: Path) -> None:
+    records = {record["name"]: record for record in tightrope.evaluate(fresh, real)}
+    kernel = records["kernel distance[fashion-cnn]"]
+    assert kernel["std"] > 1e-4 and kernel["protocol"]["size"] == 100
+    assert abs(kernel["value"]) < 4 * kernel["std"]

@@ -23,13 +23,21 @@ def evaluate(arguments: Namespace) -> None:
     if len(arguments.what) > 1 and arguments.out:
         raise InputError("--out: names one file for several places; evaluate them one by one, or leave it out.")
     found: dict[str, list[Record]] = {}
+    failed: list[InputError] = []
     for what in arguments.what:
-        with Counting(arguments.json) as progress:
-            found[what] = judging.evaluate(what, arguments.data, out=arguments.out, progress=progress, **more, **asked)
+        try:
+            with Counting(arguments.json) as progress:
+                found[what] = judging.evaluate(what, arguments.data, out=arguments.out, progress=progress, **more, **asked)
+        except InputError as error:  # the others are judged all the same
+            failed.append(error)
+            continue
         if not arguments.json:
             print(("" if len(arguments.what) == 1 else f"{what}\n") + metrics_table(found[what]) + "\n")
-    if arguments.json:
-        print(json.dumps(found if len(found) > 1 else next(iter(found.values())), indent=2, ensure_ascii=False))
+    if arguments.json and found:
+        print(json.dumps(found if len(arguments.what) > 1 else found[arguments.what[0]], indent=2, ensure_ascii=False))
+    if failed:
+        others = f" ({len(failed) - 1} more could not be judged either)" if len(failed) > 1 else ""
+        raise InputError(f"{failed[0]}{others}")
 
 
 def doctor(arguments: Namespace) -> None:
@@ -58,9 +66,11 @@ def leaderboard(arguments: Namespace) -> None:
     for group in groups:
         hint = f", {group['better']} is better" if group["better"] else ""
         print(f"{group['metric']}{hint}\n{group['line']}")
+        names = [entry["name"] for entry in group["entries"]]
         for place, entry in enumerate(group["entries"], 1):
-            seen = f"  seen {entry['seen']:,}" if entry["seen"] is not None else ""
-            print(f"{place:>4}  {_number(entry['value']):>10}  {_span(entry):<20}  {entry['name']}{seen}")
+            name = entry["name"] if names.count(entry["name"]) == 1 else entry["path"]
+            seen = f"  seen {entry['seen']:,}" if isinstance(entry["seen"], int) else ""
+            print(f"{place:>4}  {_number(entry['value']):>10}  {_span(entry):<20}  {name}{seen}")
         print()
 
 
@@ -87,11 +97,11 @@ def metrics_table(records: list[Record]) -> str:
 def _number(value: Any) -> str:
     if value is None or isinstance(value, dict):
         return ""
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}" if math.isfinite(value) else str(value)
+    return f"{value:,.0f}" if 10_000 <= abs(value) < 1e9 else f"{value:.4g}" if math.isfinite(value) else str(value)
 
 
 def _span(record: Record) -> str:
-    if record.get("interval"):
+    if isinstance(record.get("interval"), list) and len(record["interval"]) == 2:
         return f"{_number(record['interval'][0])} … {_number(record['interval'][1])}"
     return f"± {_number(record['std'])}" if record.get("std") is not None else ""
 

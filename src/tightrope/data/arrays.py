@@ -22,7 +22,7 @@ from tightrope.data.images import ImageDataset
 from tightrope.data.points import PointDataset
 from tightrope.data.stacks import MANY, Stack, numbered, place_of, store
 
-IMAGE_KEYS = ("images", "x_train", "train_images", "x", "data", "points", "arr_0")
+IMAGE_KEYS = ("images", "x_train", "train_images", "x", "data", "points", "samples", "arr_0")
 LABEL_KEYS = ("labels", "y_train", "train_labels", "y")
 CLASS_KEYS = ("classes", "class_names")
 MOST_DIMENSIONS = 16

@@ -15,8 +15,9 @@ from torch.nn.functional import interpolate
 
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
-from tightrope.judging.measure import domain_of, resolve, sampler
-from tightrope.judging.subjects import Asked, Case, Progress, open_case
+from tightrope.judging.measure import domain_of, place_for, resolve, sampler
+from tightrope.judging.pairing import Progress
+from tightrope.judging.subjects import Asked, Case, open_case
 from tightrope.metrics import judge
 from tightrope.metrics.diagnosis import Diagnosis, Sample, diagnose
 from tightrope.metrics.extractor import Extractor
@@ -39,7 +40,7 @@ def doctor(
     what: str | Path,
     data: str | Path | None = None,
     *,
-    out: Path | None = None,
+    out: str | Path | None = None,
     progress: Progress | None = None,
     **asked: Unpack[Asked],
 ) -> dict[str, Any]:
@@ -62,11 +63,11 @@ def doctor(
     case, seed = open_case(what, data, asked, progress), asked.get("seed", 0)
     if case.subject.count < 2 or len(case.data) < 4:
         raise InputError(f"{what}: {case.subject.count} samples and {len(case.data)} real ones cannot be compared; give more.")
+    path = place_for(out, case.subject.file("doctor.html"))
     extractor, notes = _extractor(case, asked, progress)
     real, fake = _samples(case, extractor, progress)
     unseen = None if case.held_out is None else _real(case.held_out, extractor)
     found = diagnose(real, fake, held_out=unseen, seed=seed)
-    path = out or case.subject.file("doctor.html")
     record = _record(case, extractor, found, real, fake, seed)
     events = read_events(case.subject.run.path) if case.subject.run else []
     record |= {"notes": [*case.subject.notes, *notes, *_training_notes(events)], "page": str(path)}
@@ -97,6 +98,7 @@ def _extractor(case: Case, asked: Asked, progress: Progress | None) -> tuple[Ext
     wish = asked.get("extractor")
     if wish is not None:
         return resolve(wish, asked.get("weights"), case.data, progress), []
+    resolve(None, asked.get("weights"), case.data)  # weights without their extractor are refused
     shipped = judge.judge_for(case.data.spec)
     if case.data.spec.modality != "images" or judge.at_home(shipped, case.data.spec):
         return shipped, []
@@ -151,14 +153,19 @@ def _record(case: Case, extractor: Extractor, found: Diagnosis, real: Sample, fa
     return {
         "verdict": found.verdict,
         "summary": found.findings[0].sentence,
-        "findings": [finding.to_json() for finding in found.findings],
-        "checks": [check.to_json() | {"ok": not check.alarm} for check in found.checks],
+        "findings": [_plain(finding.to_json()) for finding in found.findings],
+        "checks": [_plain(check.to_json()) | {"ok": not check.alarm} for check in found.checks],
         "classes": judge.class_records(extractor, *read, protocol)[0] if fake.classes else None,
         "subject": subject.name,
         "data": data.name,
         "protocol": protocol,
         "tightrope": version("tightrope"),
     }
+
+
+def _plain(finding: dict[str, Any]) -> dict[str, Any]:
+    """Numbers that JSON cannot hold become None; the sentence has them in words."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in finding.items()}
 
 
 def _sheets(case: Case) -> list[page.Sheet]:

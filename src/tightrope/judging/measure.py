@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -10,9 +11,10 @@ import torch
 
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
-from tightrope.core.files import cache_root, write_text
+from tightrope.core.files import cache_root
 from tightrope.judging.lpips import perceptual_records
-from tightrope.judging.subjects import Asked, Case, Progress, Subject, open_case
+from tightrope.judging.pairing import Progress
+from tightrope.judging.subjects import Asked, Case, Subject, open_case
 from tightrope.metrics import extractors, judge
 from tightrope.metrics.extractor import Extractor
 from tightrope.metrics.extractors import domain
@@ -24,7 +26,7 @@ def evaluate(
     *,
     quick: bool = False,
     perceptual: bool = False,
-    out: Path | None = None,
+    out: str | Path | None = None,
     progress: Progress | None = None,
     **asked: Unpack[Asked],
 ) -> list[dict[str, Any]]:
@@ -42,11 +44,23 @@ def evaluate(
     """
     case, seed = open_case(what, data, asked, progress), asked.get("seed", 0)
     extractor = resolve(asked.get("extractor"), asked.get("weights"), case.data, progress)
+    path = place_for(out, case.subject.file("metrics.jsonl"))
     records = measure(case, extractor, seed, quick, progress)
     if perceptual:
         records += perceptual_records(case, seed)
-    keep(out or case.subject.file("metrics.jsonl"), records)
+    keep(path, records)
     return records
+
+
+def place_for(out: str | Path | None, usual: Path) -> Path:
+    """Where a file goes; refused before any work is done for it."""
+    path = Path(out) if out is not None else usual
+    if path.is_dir():
+        raise InputError(f"--out {path}: is a folder; name a file.")
+    parent = next((folder for folder in path.absolute().parents if folder.exists()), Path("/"))
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"{path}: cannot be written there; name another file with --out.")
+    return path
 
 
 def measure(
@@ -69,19 +83,23 @@ def sampler(subject: Subject) -> judge.Sampler:
 
 
 def keep(path: Path, records: list[dict[str, Any]]) -> None:
-    """Append records to a file of JSON lines, atomically."""
+    """Append records to a file of JSON lines, at once: other processes may append to it too."""
+    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     try:
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); move it away, or name another file with --out.") from error
-    before += "\n" if before and not before.endswith("\n") else ""
-    write_text(path, before + "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = not path.exists() or not path.stat().st_size or path.read_bytes()[-1:] == b"\n"
+        with open(path, "ab", buffering=0) as file:
+            file.write((text if whole else "\n" + text).encode())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); name another file with --out.") from error
 
 
 def resolve(
     extractor: str | Extractor | None, weights: Path | None, dataset: Dataset, progress: Progress | None = None
 ) -> Extractor:
     """The extractor that was asked for; None: the one that ships for this kind of data."""
+    if weights is not None and (not isinstance(extractor, str) or extractor == "domain"):
+        raise InputError(f"--weights {weights}: name the extractor they are of (--extractor, see `tightrope extractors`).")
     if isinstance(extractor, Extractor):
         return extractor
     if extractor is None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from tightrope.core.errors import InputError
 from tightrope.metrics.protocol import differences, line
+from tightrope.report.records import number, read_lines
 
 Record = dict[str, Any]
 BRACKET = re.compile(r"\[.*?\]")  # the extractor in a metric's name
 
 
-def leaderboard(places: list[str | Path], metric: str | None = None) -> list[Record]:
+def leaderboard(places: str | Path | list[str | Path], metric: str | None = None) -> list[Record]:
     """Groups of entries that compare, the largest group first.
 
     Args:
@@ -27,14 +30,16 @@ def leaderboard(places: list[str | Path], metric: str | None = None) -> list[Rec
     Raises:
         InputError: nothing there has been evaluated, or nothing has this metric.
     """
+    places = [places] if isinstance(places, (str, Path)) else places
     known = {path: _read(path) for place in places for path in _files(Path(place))}
     records = {path: found for path, found in known.items() if found}
     if not records:
         raise InputError(f"{', '.join(map(str, places))}: nothing there has been evaluated; tightrope evaluate does.")
-    wanted = metric or BRACKET.sub("", next(iter(records.values()))[0]["name"])
+    first = Counter(BRACKET.sub("", found[0]["name"]) for found in records.values())
+    wanted = metric or first.most_common(1)[0][0]
     entries = [entry for path, found in records.items() for entry in _entries(path, found, wanted)]
     if not entries:
-        there = sorted({r["name"] for found in records.values() for r in found if isinstance(r["value"], (int, float))})
+        there = sorted({r["name"] for found in records.values() for r in found if math.isfinite(number(r.get("value")))})
         raise InputError(f"--metric {wanted}: none of these has it; there are {', '.join(there)}.")
     groups: list[list[tuple[Record, Record]]] = []
     for entry, record in entries:
@@ -48,34 +53,30 @@ def leaderboard(places: list[str | Path], metric: str | None = None) -> list[Rec
 
 
 def _files(place: Path) -> list[Path]:
-    """metrics.jsonl files: of the place itself, or of the folders in it."""
+    """Files of records: the place itself, or those in it and in the folders in it."""
     if place.is_file():
         return [place]
     if not place.is_dir():
         raise InputError(f"{place}: no such run or folder.")
-    return [place / "metrics.jsonl"] if (place / "metrics.jsonl").is_file() else sorted(place.glob("*/metrics.jsonl"))
+    return sorted({*place.glob("*metrics.jsonl"), *place.glob("*/*metrics.jsonl")})
 
 
 def _read(path: Path) -> list[Record]:
-    records = []
-    for number, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        try:
-            found = json.loads(text)
-            if {"name", "value", "protocol"} <= set(found):
-                records.append(found)
-        except (ValueError, TypeError):
-            raise InputError(f"{path}: line {number} is not a record; delete the line.") from None
-    return records
+    """The records that can be ranked or shown; damaged lines are passed over."""
+    return [
+        record for record in read_lines(path) if isinstance(record.get("name"), str) and isinstance(record.get("protocol"), dict)
+    ]
 
 
 def _entries(path: Path, records: list[Record], wanted: str) -> list[tuple[Record, Record]]:
     """The newest record of each protocol and seen, whole name or the name before the bracket."""
     found: dict[str, tuple[Record, Record]] = {}
+    stem = path.name.removesuffix("metrics.jsonl").rstrip(".")
     for record in records:
-        fits = wanted in (record["name"], BRACKET.sub("", record["name"]))
-        if fits and isinstance(record["value"], (int, float)):
-            entry = {"name": path.parent.name if path.name == "metrics.jsonl" else path.stem.removesuffix(".metrics"),
-                     "path": str(path), **{key: record.get(key) for key in ("value", "interval", "std", "seen")}}  # fmt: skip
+        value = number(record.get("value"))
+        if wanted in (record["name"], BRACKET.sub("", record["name"])) and math.isfinite(value):
+            shown = {key: record.get(key) for key in ("interval", "std", "seen")}
+            entry = {"name": stem or path.parent.resolve().name, "path": str(path), "value": value, **shown}
             found[json.dumps([record["name"], record["protocol"], record.get("seen")], sort_keys=True)] = entry, record
     return list(found.values())
 

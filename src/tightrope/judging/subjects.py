@@ -14,24 +14,23 @@ from typing import Any, TypedDict
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
-from torch.nn.functional import pad
 
 from tightrope import data as data_room
 from tightrope.core import seeds
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
-from tightrope.data.catalog import TABLE_SUFFIXES
-from tightrope.data.resizing import background
+from tightrope.core.spec import DataSpec
 from tightrope.explore.generator import Generator
+from tightrope.judging.pairing import Pair, Progress, colour, require_alike, together
 from tightrope.metrics.extractor import Extractor
 from tightrope.metrics.judge import spread_index
 from tightrope.run import Run, load
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 COUNT = 10_000  # samples judged at most, unless asked otherwise
-MARGIN = (28, 32)  # pixels: sizes between which a margin is usual, see `tightrope.data.resizing`
-OURS = ("metrics.jsonl", "doctor.html")  # files that judging leaves in a folder of samples
-Progress = Callable[[int, int], None]
+MOST = 1_000_000  # samples that a generator is asked for at most
+LEAST_UNSEEN = 200  # held-out samples that say anything
+OURS = ("metrics.jsonl", "doctor.html", "points.csv", "samples.npz")  # files beside samples that hold none, or the same ones
+PICTURES = ("grid.png", "interpolation.gif")  # that `tightrope sample` writes beside samples
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,56 +112,61 @@ def open_case(what: str | Path, data: str | Path | None, asked: Asked, progress:
         raise TypeError(f"{', '.join(sorted(unknown))}: no such keyword; there are {', '.join(Asked.__annotations__)}.")
     path, size, recipe = Path(what), asked.get("size"), asked.get("recipe")
     count, seed = asked.get("count", COUNT), asked.get("seed", 0)
+    if not isinstance(count, int) or not 2 <= count <= MOST:
+        raise InputError(f"--count {count}: a whole number from 2 to {MOST:,} is needed.")
     if (path / "run.json").is_file():
         run = Run(path, recipe)
-        real = run.dataset(progress) if data is None else data_room.load(data, size=size or _side(run), progress=progress)
+        real = run.dataset(progress) if data is None else _real_for(load(path, recipe).spec, data, size, progress)
         subject = _of_generator(path, run, count, seed, recipe)
     elif path.suffix == ".safetensors":
         if data is None:
             raise InputError(f"{path}: name the real data to judge it against: --data DATA.")
-        generator = load(path, recipe)
-        side = size or (generator.spec.size if generator.spec.modality == "images" else None)
-        real = data_room.load(data, size=side, progress=progress)
+        real = _real_for(load(path, recipe).spec, data, size, progress)
         subject = _of_generator(path, None, count, seed, recipe)
     else:
         if data is None:
             raise InputError(f"{what}: name the real data to judge these samples against: --data DATA.")
-        pair = _together(str(what), data, size, progress)
+        pair = together(str(what), data, size, progress)
         real, subject = pair.real, _of_samples(path, pair, count)
-    unseen = asked.get("held_out")
-    other = None if unseen is None else data_room.load(unseen, size=_loaded_size(real), progress=progress)
-    if other is not None:
-        _require_alike(str(unseen), other, real)
-    return Case(subject=subject, data=real, held_out=other, asked=count)
+    if subject.generator is not None:
+        require_alike(str(what), subject.generator.spec, real.spec)
+    return Case(subject=subject, data=real, held_out=_held_out(asked.get("held_out"), real, progress), asked=count)
 
 
-def _side(run: Run) -> int | None:
-    spec = run.record["data"]["spec"]
-    return int(spec["shape"][-1]) if spec["modality"] == "images" else None
+def _held_out(unseen: str | Path | None, real: Dataset, progress: Progress | None) -> Dataset | None:
+    if unseen is None:
+        return None
+    other = data_room.load(unseen, size=real.spec.size if real.spec.modality == "images" else None, progress=progress)
+    require_alike(str(unseen), other.spec, real.spec)
+    if other.fingerprint == real.fingerprint:
+        raise InputError(f"--held-out {unseen}: is the data itself; give real samples that were not trained on.")
+    if len(other) < LEAST_UNSEEN:
+        raise InputError(f"--held-out {unseen}: holds {len(other)} samples; at least {LEAST_UNSEEN} are needed.")
+    return other
 
 
-def _loaded_size(dataset: Dataset) -> int | None:
-    return dataset.spec.size if dataset.spec.modality == "images" else None
-
-
-def _require_alike(name: str, other: Dataset, real: Dataset) -> None:
-    if other.spec.shape != real.spec.shape or other.spec.modality != real.spec.modality:
-        raise InputError(
-            f"{name}: holds {other.spec.modality} of the shape {other.spec.shape}, the data {real.spec.modality} of "
-            f"{real.spec.shape}; give samples of the same kind."
-        )
+def _real_for(spec: DataSpec, data: str | Path, size: int | None, progress: Progress | None) -> Dataset:
+    """Real data at the size that a generator makes."""
+    try:
+        side = size or (spec.size if spec.modality == "images" else None)
+        return data_room.load(data, size=side, progress=progress)
+    except InputError:  # points have no size: `require_alike` says what is wrong rather than that
+        if size is None and spec.modality == "images" and data_room.load(data).spec.modality != "images":
+            return data_room.load(data)
+        raise
 
 
 def _of_generator(path: Path, run: Run | None, count: int, seed: int, recipe: str | None) -> Subject:
     """A generator's samples: as many latents as asked for, the same for the same seed."""
     generator = load(path, recipe)
-    z = generator.recipe.latents(count, seeds.generator(run.record["seed"] if run else seed, "judge"))
+    of_run = run.record["seed"] if run else 0
+    z = generator.recipe.latents(count, seeds.generator(of_run, "judge", *([seed] if seed else [])))
     file = path / "generator.safetensors" if path.is_dir() else path
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return Subject(
         name=path.resolve().name,
         home=path if path.is_dir() else path.parent,
-        stem="" if path.is_dir() else path.stem,
+        stem="" if path.is_dir() else path.name,
         count=count,
         at=lambda index: generator.decode(z[index]),
         identity={"generator": digest, "latents": hashlib.sha256(z.numpy().tobytes()).hexdigest()},
@@ -172,100 +176,31 @@ def _of_generator(path: Path, run: Run | None, count: int, seed: int, recipe: st
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Pair:
-    """Real data and samples at one size; `margin`: the level of what goes around samples that are smaller."""
-
-    real: Dataset
-    samples: Any
-    notes: list[str]
-    margin: float | None = None
-
-
-def _together(what: str, data: str | Path, size: int | None, progress: Progress | None) -> _Pair:
-    """Both sets at one size: the one asked for; else the samples' own, where data of that size can be had without scaling."""
-    real: Dataset = data_room.load(data, size=size, progress=progress)
-    if real.spec.modality != "images":
-        samples: Dataset = data_room.load(what, progress=progress)
-        _require_alike(what, samples, real)
-        return _Pair(real, samples, [])
-    samples = _images(what, real, progress)
-    made, original, side = _original_side(samples), _original_side(real), real.spec.size
-    if size is not None or made is None or made == side:
-        return _Pair(real, samples, [])
-    if made == original:  # 28 px data trains at 32 px with a margin; samples of 28 px have none: both are read as they are
-        return _Pair(data_room.load(data, size=made, progress=progress), data_room.load(what, size=made, progress=progress), [])
-    if (made, side) == MARGIN:
-        plain = data_room.load(what, size=made, progress=progress)
-        level = background(plain.modality.to_array(plain.batch(torch.arange(min(256, len(plain))))))
-        if level is not None:
-            note = f"the samples are {made} px a side and were given a margin to {side} px, as such data has."
-            return _Pair(real, plain, [note], margin=level / 127.5 - 1)
-    return _Pair(real, samples, [f"the samples are {made} px a side and were brought to {side} px, the size of the data."])
-
-
-def _images(what: str, real: Dataset, progress: Progress | None) -> Dataset:
-    """Samples at the size of the real images."""
-    try:
-        return data_room.load(what, size=real.spec.size, progress=progress)
-    except InputError:  # points have no size: say what is wrong rather than that
-        if Path(what).suffix.lower() in TABLE_SUFFIXES or what in data_room.names():
-            _require_alike(what, data_room.load(what), real)
-        raise
-
-
-def _original_side(dataset: Any) -> int | None:
-    """The side of the files' images in pixels (the median, where they differ), or None where nothing is known."""
-    sides = getattr(dataset, "index", {}).get("originals", {}).get("shorter_side", {})
-    return sides.get("median")
-
-
-def _of_samples(path: Path, pair: _Pair, count: int) -> Subject:
+def _of_samples(path: Path, pair: Pair, count: int) -> Subject:
+    """Stored samples, evenly; the pictures that `tightrope sample` lays beside them are none."""
     samples, real, notes = pair.samples, pair.real, list(pair.notes)
-    chosen = spread_index(len(samples), count)
+    names = [Path(name).name for name in samples.names()] if hasattr(samples, "names") else []
+    others = torch.tensor([i for i, name in enumerate(names) if name in PICTURES], dtype=torch.long)
+    kept = torch.arange(len(samples))[~torch.isin(torch.arange(len(samples)), others)]
+    chosen = kept[spread_index(len(kept), count)]
     wanted, there = real.spec.channels, samples.spec.channels
     if real.spec.modality == "images" and wanted != there:
-        notes.append(f"the samples are {_colour(there)} and the data is {_colour(wanted)}: they were made {_colour(wanted)}.")
+        notes.append(f"the samples are {colour(there)} and the data is {colour(wanted)}: they were made {colour(wanted)}.")
     sides = getattr(samples, "index", {}).get("originals", {}).get("shorter_side", {})
-    if sides.get("min") != sides.get("max"):
+    if sides.get("min") != sides.get("max") and not len(others):
         notes.append(f"the samples' sides go from {sides['min']} to {sides['max']} px; all were brought to {real.spec.size} px.")
     if samples.fingerprint == real.fingerprint:
         notes.append("these samples are the real data itself: nothing can be nearer to it.")
     rejects = [reject for reject in samples.rejects if Path(reject.path).name not in OURS]
     if rejects:
         notes.append(f"{len(rejects)} files could not be used (the first: {rejects[0].path}, {rejects[0].reason}).")
-
-    def at(index: Tensor) -> Tensor:
-        batch = samples.batch(chosen[index])
-        if pair.margin is not None:
-            batch = pad(batch, [(real.spec.size - samples.spec.size) // 2] * 4, value=pair.margin)
-        return _in_channels(batch, wanted) if real.spec.modality == "images" else _in_units(batch, samples, real)
-
     exists = path.exists()
     return Subject(
         name=samples.name,
         home=(path if path.is_dir() else path.parent) if exists else Path(),
-        stem="" if path.is_dir() else path.stem,
+        stem="" if path.is_dir() else path.name,
         count=len(chosen),
-        at=at,
-        identity={"samples": samples.fingerprint, "of": len(samples)},
+        at=lambda index: pair.at(chosen[index]),
+        identity=pair.identity | {"of": len(kept)},
         notes=tuple(notes),
     )
-
-
-def _colour(channels: int) -> str:
-    return "grey" if channels == 1 else "RGB"
-
-
-def _in_units(points: Tensor, samples: Dataset, real: Dataset) -> Tensor:
-    """Points standardised by their own data, standardised by the real data instead."""
-    stored = torch.from_numpy(samples.modality.to_array(points))
-    return (stored - torch.tensor(real.spec.mean)) / real.spec.scale
-
-
-def _in_channels(images: Tensor, channels: int) -> Tensor:
-    if images.shape[1] == channels:
-        return images
-    if channels == 3:
-        return images.expand(-1, 3, -1, -1)
-    return (images * images.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)

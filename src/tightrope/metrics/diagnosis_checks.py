@@ -224,12 +224,14 @@ def mode_dropping(spaces: list[Variety], shares: Shares | None) -> Finding:
     Evidence: `classes`, names of the missing ones; `uncovered` and `covered`, real samples that are the farthest from and
     the nearest to a fake.
     """
-    judged = [space for space in spaces if space.strangers <= TRUSTED] or [min(spaces, key=lambda space: space.strangers)]
+    trusted = [space for space in spaces if space.strangers <= TRUSTED]
+    judged = trusted or [min(spaces, key=lambda space: space.strangers)]
     worst = min(judged, key=lambda space: space.gap("coverage")[0] / space.gap("coverage")[1] - space.gap("lost")[0])
     (coverage, null, scatter), (lost, lost_null, _) = worst.gap("coverage"), worst.gap("lost")
     order = worst.draws[0].reference[worst.fake[0].reach.argsort(descending=True)]
     evidence: dict[str, Any] = {"classes": [], "uncovered": order[:SHOWN].tolist(), "covered": order.flip(0)[:SHOWN].tolist()}
-    alarm = 1 - coverage / null > max(COVERAGE_LOST, SCATTER * scatter / null) or lost - lost_null > LOST
+    # where many fakes are strangers they reach less of everything: only cells that they left say that modes are missing
+    alarm = (bool(trusted) and 1 - coverage / null > max(COVERAGE_LOST, SCATTER * scatter / null)) or lost - lost_null > LOST
     if shares and shares.missing and spaces[0].strangers <= TRUSTED:  # the logits come from the first space's features
         return _missing_classes(shares, evidence)
     sentence = f"The samples reach {coverage:.1%} of the real data, where real samples in their place reach {null:.1%}."

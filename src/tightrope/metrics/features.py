@@ -73,7 +73,7 @@ def cached(key: dict[str, Any], compute: Callable[[], Features]) -> Features:
     computed = compute()
     tensors = {"values": computed.values} | ({} if computed.logits is None else {"logits": computed.logits})
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    with contextlib.suppress(InputError):  # a cache that cannot be written costs time and nothing else
+    with contextlib.suppress(InputError, SafetensorError, OSError):  # a cache that cannot be written costs time and nothing else
         write_atomically(path, lambda partial: save_file(tensors, partial))
         _prune(path.parent)
     return computed

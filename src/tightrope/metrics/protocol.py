@@ -67,6 +67,7 @@ def line(protocol: Record) -> str:
     """A protocol on one line, as it is printed with the numbers."""
     weights = str(protocol.get("weights_sha256") or "none")[:12]
     parts = [f"{protocol.get('extractor')} (weights {weights})"]
-    parts += [f"{protocol.get('n_real'):,} real and {protocol.get('n_generated'):,} generated"] if "n_real" in protocol else []
+    counts = protocol.get("n_real"), protocol.get("n_generated")
+    parts += [f"{counts[0]:,} real and {counts[1]:,} generated"] if all(isinstance(n, int) for n in counts) else []
     keys = ("reference", "input", "pixels", "quantised", "ddof", "seed")
     return " · ".join(parts + [f"{key} {protocol[key]}" for key in keys if protocol.get(key) is not None])

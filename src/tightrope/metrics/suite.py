@@ -22,7 +22,7 @@ from tightrope.metrics.neighbours import remembering
 
 COVERED = 0.25  # a class counts as covered from this fraction of its real share
 MANIFOLD = 10_000  # samples of either set whose neighbours are looked up
-KERNEL = 1_000  # samples of a subset of the kernel distance
+KERNEL = 1_000  # samples of a subset of the kernel distance, and at most half of either set
 VENDI = 1_000  # samples: their kernel's matrix is decomposed
 BINS = 100
 WIDE = 512  # features beyond which the interval of the distance would take minutes
@@ -100,7 +100,8 @@ def frechet_figures(x: Tensor, y: Tensor, id: str, interval: bool) -> list[Figur
 
 def distance_figures(x: Tensor, y: Tensor, id: str, seed: int) -> list[Figure]:
     """The kernel distance and the sliced one."""
-    size, even = min(KERNEL, len(x), len(y)), min(len(x), len(y))
+    even = min(len(x), len(y))
+    size = max(2, min(KERNEL, even // 2))  # a subset of all would have no spread
     name, rule = ("KID", "none") if id == INCEPTION else (f"kernel distance[{id}]", "by the reference's mean and RMS deviation")
     scaled = x, y
     if id != INCEPTION and bool((x != x[0]).any()):
