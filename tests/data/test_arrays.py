@@ -133,3 +133,11 @@ def test_points_of_one_and_of_sixteen_coordinates(tmp_path: Path) -> None:
         data = load(tmp_path / "x.npy")
         assert data.spec.shape == (width,)
         assert data.modality.grid(data.batch(torch.arange(50))).shape == (512, 512, 3)
+
+
+def test_points_come_back_from_the_file_that_sampling_writes(tmp_path: Path) -> None:
+    points = load("ring8")
+    index = torch.arange(20)
+    (written,) = points.modality.save(points.batch(index), [f"{i:06d}" for i in range(20)], tmp_path)
+    back = load(written)
+    assert back.spec.shape == (2,) and np.allclose(back.points, points.points[:20], atol=1e-6)

@@ -24,6 +24,7 @@ from tightrope.data.stacks import MANY, Stack, numbered, place_of, store
 
 IMAGE_KEYS = ("images", "x_train", "train_images", "x", "data", "points", "samples", "arr_0")
 LABEL_KEYS = ("labels", "y_train", "train_labels", "y")
+NAME = "name"  # heads a column of a table that is no coordinate
 CLASS_KEYS = ("classes", "class_names")
 MOST_DIMENSIONS = 16
 LARGEST_MEMBER = 8 << 30  # bytes of one array in an .npz, which is unpacked in memory
@@ -164,15 +165,20 @@ def points_from(path: Path, values: np.ndarray) -> PointDataset:
 
 
 def load_table(path: Path) -> PointDataset:
-    """Points from a CSV: one row a point, a first row of names is skipped; comma, semicolon, tab or space between."""
+    """Points from a CSV: one row a point, a first row of names is skipped, and a first column "name" too.
+
+    Comma, semicolon, tab or space between.
+    """
     try:
         with open(path, encoding="utf-8-sig") as file:
             first = file.readline(1 << 16)
             second = file.readline(1 << 16)
         delimiter = next((mark for mark in (",", ";", "\t") if mark in (second or first)), None)
         skip = int(_is_header(first, delimiter))
+        cells = first.strip().split(delimiter)
+        columns = range(1, len(cells)) if skip and cells[0] == NAME else None  # as `tightrope sample` writes points
         with quiet():
-            rows = np.loadtxt(path, delimiter=delimiter, skiprows=skip, ndmin=2, encoding="utf-8-sig")
+            rows = np.loadtxt(path, delimiter=delimiter, skiprows=skip, ndmin=2, encoding="utf-8-sig", usecols=columns)
     except OSError as error:
         raise InputError(f"{shown(path)}: cannot be read ({error.strerror}); check its rights.") from error
     except ValueError as error:  # UnicodeDecodeError is one
