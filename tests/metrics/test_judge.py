@@ -213,6 +213,14 @@ def test_held_out_data_tells_copies_from_chance() -> None:
     assert value(honest, "closer to train") == pytest.approx(0.5, abs=0.1) and abs(value(honest, "C_T")) < 3
 
 
+def test_a_constant_set_gives_numbers_and_says_what_it_is() -> None:
+    flat = torch.zeros(60, 1, 32, 32)
+    records = evaluate(sampler(flat), Data(flat, Images()), count=60)
+    assert value(records, "frechet") == 0 and value(records, "precision") == 1
+    assert not any(record["name"].startswith(("coverage", "vendi")) for record in records)
+    assert any("same features" in note for note in records[0]["notes"])
+
+
 def test_generated_images_are_judged_as_a_file_would_hold_them() -> None:
     data = Data(drawings(60), Images())
     below_a_level = drawings(60, seed=1) * 0.99  # the nearest levels of the changed values are other ones

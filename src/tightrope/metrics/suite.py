@@ -119,11 +119,17 @@ def manifold_figures(x: Tensor, y: Tensor, id: str) -> list[Figure]:
     """Precision and recall (k = 3), density and coverage (k = 5)."""
     k, sizes = min(3, len(x) - 1, len(y) - 1), {"n": [len(x), len(y)]}
     close = min(5, len(x) - 1)
-    pair, reach = manifold.precision_recall(x, y, k), manifold.density_coverage(x, y, close)
-    null = manifold.coverage_null(len(x), len(y), close)
-    return [
+    pair = manifold.precision_recall(x, y, k)
+    faithful = [
         _share(f"precision[{id}]", pair.precision, len(y), "higher", sizes | {"k": k}),
         _share(f"recall[{id}]", pair.recall, len(x), "higher", sizes | {"k": k}),
+    ]
+    if not bool((x != x[0]).any()):  # balls without a radius hold nothing
+        return faithful
+    reach = manifold.density_coverage(x, y, close)
+    null = manifold.coverage_null(len(x), len(y), close)
+    return [
+        *faithful,
         Figure(f"density[{id}]", reach.density, None, sizes | {"k": close}, null=1.0),
         _share(f"coverage[{id}]", reach.coverage, len(x), "higher", sizes | {"k": close})._replace(null=null),
     ]
