@@ -177,61 +177,58 @@ def _sheets(case: Case) -> list[page.Sheet]:
     return [page.Sheet(title="Judged", pixels=modality.grid(made)), page.Sheet(title="Real", pixels=modality.grid(real))]
 
 
+class _Couples:
+    """Pictures of a judged sample and a real one, one above the other."""
+
+    def __init__(self, case: Case) -> None:
+        self.case, self.index = case, _real_index(case.data)
+
+    def fake(self, i: int) -> Tensor:
+        return self.case.subject.at(torch.tensor([i]))
+
+    def real(self, i: int) -> Tensor:
+        return self.case.data.batch(self.index[torch.tensor([i])])
+
+    def picture(self, above: Tensor, below: Tensor) -> np.ndarray:
+        return self.case.data.modality.grid(torch.cat([above, below]), columns=1)
+
+    def of(self, pairs: list[tuple[int, int]]) -> list[tuple[np.ndarray, str]]:
+        """Judged samples above real ones."""
+        return [(self.picture(self.fake(i), self.real(j)), f"sample {i}") for i, j in pairs[:COUPLES]]
+
+    def twins(self, groups: list[list[int]]) -> list[tuple[np.ndarray, str]]:
+        """The first two judged samples of each group."""
+        pairs = [(group[0], group[1]) for group in groups if len(group) > 1]
+        return [(self.picture(self.fake(i), self.fake(j)), f"{i} and {j}") for i, j in pairs[:COUPLES]]
+
+    def region(self, chosen: list[int], real: Tensor, fake: Tensor) -> list[tuple[np.ndarray, str]]:
+        """Real samples above the judged ones that are nearest to them."""
+        if not chosen:
+            return []
+        reached = nearest(real[torch.tensor(chosen[:COUPLES])], fake)
+        pairs = zip(chosen, reached.index[:, 0].tolist(), reached.distance[:, 0].tolist(), strict=False)
+        return [(self.picture(self.real(i), self.fake(j)), f"{distance:.2f} away") for i, j, distance in pairs]
+
+
 def _galleries(case: Case, found: Diagnosis, real: Sample, fake: Sample) -> list[page.Gallery]:
     """Copies with their originals, repetitions, strangers, and the regions of the data that are left out and well reached."""
     if case.data.modality.exact:
         return []
-    index = _real_index(case.data)
     evidence: dict[str, Any] = {name: value for check in found.checks for name, value in check.evidence.items()}
-    nearest_real = nearest(fake.features, real.features)
-    copies = list(dict.fromkeys([*evidence.get("copies", []), *_closest(real.features, nearest_real)]))
-    twins = [(group[0], group[1]) for group in evidence.get("clusters", []) if len(group) > 1]
-
-    def couple(top: Tensor, bottom: Tensor) -> np.ndarray:
-        return case.data.modality.grid(torch.cat([top, bottom]), columns=1)
-
-    def of_fake(i: int) -> Tensor:
-        return case.subject.at(torch.tensor([i]))
-
-    def of_real(i: int) -> Tensor:
-        return case.data.batch(index[torch.tensor([i])])
-
-    def region(name: str) -> list[tuple[np.ndarray, str]]:
-        chosen = torch.tensor(evidence.get(name, [])[:COUPLES], dtype=torch.long)
-        if not len(chosen):
-            return []
-        reached = nearest(real.features[chosen], fake.features)
-        pairs = zip(chosen.tolist(), reached.index[:, 0].tolist(), reached.distance[:, 0].tolist(), strict=True)
-        return [(couple(of_real(i), of_fake(j)), f"{distance:.2f} away") for i, j, distance in pairs]
-
-    strangers = [(i, int(nearest_real.index[i, 0])) for i in evidence.get("strangers", [])[:COUPLES]]
-    return [
-        page.Gallery(
-            title="Nearest training samples",
-            caption="Above a judged sample, below the training sample that is nearest to it; the closest first.",
-            couples=[(couple(of_fake(i), of_real(j)), f"sample {i}") for i, j in copies[:COUPLES]],
-        ),
-        page.Gallery(
-            title="Repetitions",
-            caption="Judged samples that are nearly the same picture.",
-            couples=[(couple(of_fake(i), of_fake(j)), f"{i} and {j}") for i, j in twins[:COUPLES]],
-        ),
-        page.Gallery(
-            title="Unlike anything real",
-            caption="Above the judged samples that are farthest from the real data, below the nearest real one.",
-            couples=[(couple(of_fake(i), of_real(j)), f"sample {i}") for i, j in strangers],
-        ),
-        page.Gallery(
-            title="Worst covered",
-            caption="Above real samples that the judged ones come least near to, below the nearest judged one.",
-            couples=region("uncovered"),
-        ),
-        page.Gallery(
-            title="Best covered",
-            caption="Above real samples that the judged ones come nearest to, below the nearest judged one.",
-            couples=region("covered"),
-        ),
-    ]
+    show, near = _Couples(case), nearest(fake.features, real.features)
+    copies = list(dict.fromkeys([*evidence.get("copies", []), *_closest(real.features, near)]))
+    strangers = [(i, int(near.index[i, 0])) for i in evidence.get("strangers", [])]
+    uncovered, covered = (show.region(evidence.get(name, []), real.features, fake.features) for name in ("uncovered", "covered"))
+    shown = (
+        ("Nearest training samples", "Above a judged sample, below the training sample that is nearest to it; the closest first.",
+         show.of(copies)),
+        ("Repetitions", "Judged samples that are nearly the same picture.", show.twins(evidence.get("clusters", []))),
+        ("Unlike anything real", "Above the judged samples that are farthest from the real data, below the nearest real one.",
+         show.of(strangers)),
+        ("Worst covered", "Above real samples that the judged ones come least near to, below the nearest judged one.", uncovered),
+        ("Best covered", "Above real samples that the judged ones come nearest to, below the nearest judged one.", covered),
+    )  # fmt: skip
+    return [page.Gallery(title=title, caption=caption, couples=couples) for title, caption, couples in shown]
 
 
 def _closest(real: Tensor, found: Nearest) -> list[tuple[int, int]]:
