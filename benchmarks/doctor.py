@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from domain import Unlabelled
 from PIL import Image
 from torch import Tensor
 
@@ -84,23 +85,6 @@ def extractor_for(name: str, which: str, train: Any, kept: Path | None) -> Extra
     if file is not None and file.exists():
         return domain.load(file)
     return domain.train(train if which == "domain" else Unlabelled(train))
-
-
-class Unlabelled:
-    """A data set whose labels are hidden."""
-
-    def __init__(self, dataset: Any) -> None:
-        self._dataset = dataset
-        self.spec = dataclasses.replace(dataset.spec, classes=())
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._dataset, name)
-
-    def __len__(self) -> int:
-        return len(self._dataset)
-
-    def labels(self, index: torch.Tensor) -> None:
-        return None
 
 
 Fault = Callable[[World, np.random.Generator, np.ndarray, int], Sample]

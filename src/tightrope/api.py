@@ -118,11 +118,11 @@ def _play(
 ) -> Run:  # fmt: skip
     """Train from the start or the newest checkpoint, judge, report. `place`: the directory, and the recipe's name or file."""
     folder = place[0]
+    events = Events(folder / "events.jsonl" if engine.chief else None, options.listeners if engine.chief else ())
     plan = Plan(
         folder=folder, tick=record["tick"], seed=record["seed"], facts=facts(record),
-        checkpoint_minutes=record["checkpoint_minutes"], observe=_observer(dataset) if record["watch"] else None,
+        checkpoint_minutes=record["checkpoint_minutes"], observe=_observer(dataset, events) if record.get("watch") else None,
     )  # fmt: skip
-    events = Events(folder / "events.jsonl" if engine.chief else None, options.listeners if engine.chief else ())
     try:
         trainer = Trainer(built, dataset, engine, Budget(**record["budget"]), plan, events, started)
         record["parameters"] = trainer.game.parameters()
@@ -149,9 +149,15 @@ def _play(
         events.close()
 
 
-def _observer(dataset: Dataset) -> Observer | None:
-    """What watches the samples during training; None where the data is too small to compare with."""
-    return Window(judge_for(dataset.spec), dataset).look if len(dataset) >= LEAST_REAL else None
+def _observer(dataset: Dataset, events: Events) -> Observer | None:
+    """What watches the samples during training; None where the data is too small or too uniform to compare with."""
+    if len(dataset) < LEAST_REAL:
+        return None
+    try:
+        return Window(judge_for(dataset.spec), dataset).look
+    except InputError as error:
+        events.write("warning", message=f"samples are not watched during training: {error}")
+        return None
 
 
 def _continue(found: Run, record: dict[str, Any], options: Options) -> Run:

@@ -10,10 +10,7 @@ from torch import Tensor
 
 from tightrope.core.errors import InputError
 from tightrope.metrics.bins import assign, bin_counts, bin_proportions, compare_bins, kmeans
-
-
-def normal(n: int, d: int, seed: int) -> Tensor:
-    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
+from toys import normal
 
 
 def clusters(n: int, seed: int) -> Tensor:

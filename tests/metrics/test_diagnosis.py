@@ -158,7 +158,8 @@ def test_too_few_samples() -> None:
     assert diagnose(REAL, drawn(199, 2)).verdict == "too few samples"
     assert diagnose(drawn(399, 1), drawn(500, 2)).findings[0].sentence.startswith("399 real samples")
     assert diagnose(REAL, drawn(1, 2)).to_json()["verdict"] == "too few samples"
-    assert diagnose(drawn(400, 1), drawn(200, 2), held_out=drawn(5, 3)).verdict == "healthy"
+    with pytest.raises(InputError, match="5 held-out samples"):
+        diagnose(drawn(400, 1), drawn(200, 2), held_out=drawn(5, 3))
 
 
 def test_one_sample_repeated_and_equal_real_data_give_words_not_nan() -> None:

@@ -221,6 +221,14 @@ def test_a_constant_set_gives_numbers_and_says_what_it_is() -> None:
     assert any("same features" in note for note in records[0]["notes"])
 
 
+def test_data_that_is_mostly_one_image_gives_the_figures_it_can() -> None:
+    real = torch.cat([torch.zeros(104, 1, 32, 32), drawings(16)])
+    records = evaluate(sampler(drawings(60, seed=1)), Data(real, Images()), count=60, references=120)
+    names = [record["name"].partition("[")[0] for record in records]
+    assert "precision" in names and "copies" in names and "vendi ratio" not in names
+    assert any("hardly two different samples" in note for note in records[0]["notes"])
+
+
 def test_generated_images_are_judged_as_a_file_would_hold_them() -> None:
     data = Data(drawings(60), Images())
     below_a_level = drawings(60, seed=1) * 0.99  # the nearest levels of the changed values are other ones

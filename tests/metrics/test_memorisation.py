@@ -16,19 +16,7 @@ from tightrope.metrics.memorisation import (
     mann_whitney,
     membership_attack,
 )
-
-
-def numbers(n: int, d: int, seed: int) -> Tensor:
-    """Numbers in [0, 1) that no version of a library can change."""
-    i = torch.arange(n * d, dtype=torch.long) + 1_000_003 * seed
-    i = (i * 2_654_435_761) % (1 << 32)
-    i = ((i ^ (i >> 15)) * 2_246_822_519) % (1 << 32)
-    return (((i ^ (i >> 13)) % 65_536).double() / 65_536).view(n, d).float()
-
-
-def normal(n: int, d: int, seed: int) -> Tensor:
-    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
-
+from toys import normal, numbers
 
 TRAIN, HELD, FRESH = normal(400, 8, 1), normal(400, 8, 2), normal(400, 8, 3)
 

@@ -9,10 +9,7 @@ from torch import Tensor
 from tightrope.core.errors import InputError
 from tightrope.metrics import neighbours
 from tightrope.metrics.neighbours import nearest, within
-
-
-def normal(n: int, d: int, seed: int) -> Tensor:
-    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
+from toys import normal
 
 
 def every(queries: Tensor, references: Tensor) -> Tensor:

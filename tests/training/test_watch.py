@@ -68,3 +68,13 @@ def test_the_window_tells_real_samples_from_repeated_ones_and_copies() -> None:
     assert found["repeated"]["duplicates"] == 1 and found["repeated"]["score"] == 0
     assert found["copies"]["authenticity"] < found["real"]["authenticity"] - 0.2
     assert found["shrunk"]["recall"] < 0.7 and found["shrunk"]["vendi"] < 0.8
+
+
+def test_data_too_uniform_to_watch_is_trained_on_all_the_same(tmp_path: Path) -> None:
+    images = np.zeros((150, 16, 16), np.uint8)
+    images[:20] = np.random.default_rng(0).integers(0, 256, (20, 16, 16))
+    np.savez(tmp_path / "mostly-black.npz", images=images)
+    options = tightrope.Options(judge=0, precision="fp32", threads=1)
+    run = tightrope.train("swift", tmp_path / "mostly-black.npz", preset="toy", seen=40, run=tmp_path / "run", options=options)
+    events = (run.path / "events.jsonl").read_text()
+    assert "samples are not watched" in events and '"reason": "done"' in events

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -89,24 +91,22 @@ class Progress:
         )
 
 
+@contextlib.contextmanager
+def counting(quiet: bool) -> Iterator[Counting]:
+    """A Counting whose live line is cleared at the end."""
+    console = Console(file=sys.stderr, highlight=False)
+    live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal and not quiet else None
+    with live or contextlib.nullcontext():
+        yield Counting(console, live, quiet)
+
+
 class Counting:
     """Shows (done, total) callbacks with the time left: one live line on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, quiet: bool) -> None:
-        self.console = Console(file=sys.stderr, highlight=False)
-        live = self.console.is_terminal and not quiet
-        self.live = Live(console=self.console, auto_refresh=False, transient=True) if live else None
+    def __init__(self, console: Console, live: Live | None, quiet: bool) -> None:
+        self.console, self.live = console, live
         self.quiet, self._total = quiet, 0
         self._began = self._said = time.perf_counter()
-
-    def __enter__(self) -> Counting:
-        if self.live:
-            self.live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.live:
-            self.live.stop()
 
     def __call__(self, done: int, total: int) -> None:
         now = time.perf_counter()

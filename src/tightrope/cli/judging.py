@@ -9,7 +9,7 @@ from argparse import Namespace
 from typing import Any
 
 from tightrope import judging
-from tightrope.cli.console import Counting
+from tightrope.cli.console import counting
 from tightrope.core.errors import InputError
 from tightrope.metrics.protocol import line
 
@@ -26,7 +26,7 @@ def evaluate(arguments: Namespace) -> None:
     failed: list[InputError] = []
     for what in arguments.what:
         try:
-            with Counting(arguments.json) as progress:
+            with counting(arguments.json) as progress:
                 found[what] = judging.evaluate(what, arguments.data, out=arguments.out, progress=progress, **more, **asked)
         except InputError as error:  # the others are judged all the same
             failed.append(error)
@@ -42,7 +42,7 @@ def evaluate(arguments: Namespace) -> None:
 
 def doctor(arguments: Namespace) -> None:
     """One page on what is wrong with samples."""
-    with Counting(arguments.json) as progress:
+    with counting(arguments.json) as progress:
         found = judging.doctor(arguments.what[0], arguments.data, out=arguments.out, progress=progress, **_asked(arguments))
     if arguments.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))

@@ -112,7 +112,7 @@ def _samples(case: Case, extractor: Extractor, progress: Progress | None) -> tup
     """Real and generated samples with their features."""
     subject, data = case.subject, case.data
     key = {"extractor": extractor.protocol, "generated": subject.identity, "count": subject.count}
-    fake = judge.generated_features(extractor, sampler(subject), data, subject.count, key, progress)
+    fake = judge.generated_features(extractor, sampler(subject, progress), data, subject.count, key)
     classes = extractor.classes if judge.at_home(extractor, data.spec) else ()
     made = _small(judge.generated(sampler(subject), data, subject.count))
     return _real(data, extractor, classes, progress), Sample(made, fake.values, fake.logits, classes)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import torch
+from torch import Tensor
 
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
@@ -69,17 +70,23 @@ def measure(
     """The records of a case; those of a generator carry `seen`."""
     subject = case.subject
     found = judge.evaluate(
-        sampler(subject), case.data, count=subject.count, references=case.asked, extractor=extractor, held_out=case.held_out,
-        identity=subject.identity, seed=seed, quick=quick, progress=progress,
+        sampler(subject, progress), case.data, count=subject.count, references=case.asked, extractor=extractor,
+        held_out=case.held_out, identity=subject.identity, seed=seed, quick=quick,
     )  # fmt: skip
     seen = {} if subject.seen is None else {"seen": subject.seen}
     notes = list(subject.notes)
     return [seen | record | ({"notes": [*record.get("notes", []), *notes]} if notes else {}) for record in found]
 
 
-def sampler(subject: Subject) -> judge.Sampler:
+def sampler(subject: Subject, progress: Progress | None = None) -> judge.Sampler:
     """The subject's samples in order, as `metrics.judge` asks for them."""
-    return lambda start, n: subject.at(torch.arange(start, start + n))
+
+    def sample(start: int, n: int) -> Tensor:
+        if progress:
+            progress(start + n, subject.count)
+        return subject.at(torch.arange(start, start + n))
+
+    return sample
 
 
 def keep(path: Path, records: list[dict[str, Any]]) -> None:

@@ -76,10 +76,10 @@ def diagnose(real: Sample, fake: Sample, *, held_out: Sample | None = None, seed
         seed: of the splits.
 
     Raises:
-        InputError: features that are not (N, d), not finite or of different d; images of different shapes.
+        InputError: features that are not (N, d), not finite or of different d; images of different shapes; fewer than 200
+            held-out samples.
     """
     _check(real, fake, held_out)
-    held_out = held_out if held_out is not None and len(held_out.features) >= LEAST else None
     few = _too_few(len(real.features), len(fake.features))
     if few:
         return Diagnosis(few.name, (few,), (few,))
@@ -118,6 +118,8 @@ def _healthy(reach: Finding) -> Finding:
 def _check(real: Sample, fake: Sample, held_out: Sample | None) -> None:
     sets = {"real": real, "fake": fake} | ({} if held_out is None else {"held_out": held_out})
     feature_sets("diagnose", least=1, **{name: sample.features for name, sample in sets.items()})
+    if held_out is not None and len(held_out.features) < LEAST:
+        raise InputError(f"diagnose: {len(held_out.features)} held-out samples; give at least {LEAST}, or none.")
     for name, sample in sets.items():
         for what, rows in (("samples", sample.stored), ("logits", sample.logits)):
             if rows is not None and len(rows) != len(sample.features):

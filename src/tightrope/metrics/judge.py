@@ -66,7 +66,6 @@ def evaluate(
     identity: Record | None = None,
     seed: int = 0,
     quick: bool = False,
-    progress: Progress | None = None,
 ) -> list[Record]:
     """Compare `count` generated samples with the real data; both as files would hold them (images: uint8).
 
@@ -81,7 +80,6 @@ def evaluate(
         identity: what the generated samples depend on, as JSON; given, their features are kept in the cache.
         seed: of everything random in the figures.
         quick: the Frechet distance, classes and modes alone.
-        progress: called with (done, total) while generated samples are read.
 
     Returns:
         Records as stored in metrics.jsonl, see `protocol.record`.
@@ -94,7 +92,7 @@ def evaluate(
         raise InputError(f"evaluate: {count} generated and {len(dataset)} real samples; at least 2 and 4 are needed.")
     real = reference(extractor, dataset, references or count)
     key = None if identity is None else {"extractor": extractor.protocol, "generated": identity, "count": count}
-    fake = generated_features(extractor, sample, dataset, count, key, progress)
+    fake = generated_features(extractor, sample, dataset, count, key)
     protocol = protocol_of(extractor, dataset, real, count, seed)
     first, second = _parts(real, count)
     sizes = [len(first.values), len(second.values)]
@@ -128,18 +126,16 @@ def stored(dataset: Dataset, index: Int64[Tensor, " n"], progress: Progress | No
             progress(min(start + BATCH, len(index)), len(index))
 
 
-def generated_features(
-    extractor: Extractor, sample: Sampler, dataset: Dataset, count: int, key: Record | None, progress: Progress | None = None
-) -> Features:
+def generated_features(extractor: Extractor, sample: Sampler, dataset: Dataset, count: int, key: Record | None) -> Features:
     """The features of generated samples; from the cache when `key` says what they depend on."""
 
     def compute() -> Features:
-        return features.read(extractor, generated(sample, dataset, count, progress))
+        return features.read(extractor, generated(sample, dataset, count))
 
     return compute() if key is None else features.cached(key, compute)
 
 
-def generated(sample: Sampler, dataset: Dataset, count: int, progress: Progress | None = None) -> Iterator[np.ndarray]:
+def generated(sample: Sampler, dataset: Dataset, count: int) -> Iterator[np.ndarray]:
     """`count` generated samples as a file would hold them, in batches.
 
     Raises:
@@ -156,8 +152,6 @@ def generated(sample: Sampler, dataset: Dataset, count: int, progress: Progress 
         if not torch.isfinite(samples).all():
             raise InputError("evaluate: generated samples hold a NaN or an infinity; go back to an earlier checkpoint.")
         yield dataset.modality.to_array(samples)
-        if progress:
-            progress(start + expected[0], count)
 
 
 def spread_index(length: int, count: int) -> Int64[Tensor, " n"]:

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tightrope.core.errors import InputError
 from tightrope.core.seeds import generator
 from tightrope.metrics import bins, diversity, intervals, kernel, manifold, memorisation, scores, sliced
 from tightrope.metrics.extractor import Extractor
@@ -25,6 +26,7 @@ MANIFOLD = 10_000  # samples of either set whose neighbours are looked up
 KERNEL = 1_000  # samples of a subset of the kernel distance, and at most half of either set
 VENDI = 1_000  # samples: their kernel's matrix is decomposed
 BINS = 100
+LEAST = 10  # samples of either set for more than the Frechet distance
 WIDE = 512  # features beyond which the interval of the distance would take minutes
 INCEPTION = "inception-v3-fid"  # the one network whose numbers bear the names FID, KID and Inception Score
 
@@ -58,13 +60,14 @@ def figures(
     found = frechet_figures(x, y, extractor.id, interval)
     if quick:
         return found
-    if min(len(x), len(y)) >= 10:
+    if min(len(x), len(y)) >= LEAST:
         x, y = some(x, MANIFOLD, seed), some(y, MANIFOLD, seed)
-        found += distance_figures(x, y, extractor.id, seed)
         with remembering():
-            found += manifold_figures(x, y, extractor.id)
-            found += diversity_figures(x, y, extractor.id, seed)
-            found += copying_figures(x, y, extractor.id)
+            for family in (kernel_figures, sliced_figures, manifold_figures, vendi_figures, bin_figures, copying_figures):
+                try:
+                    found += family(x, y, extractor.id, seed)
+                except InputError as error:  # data too uniform for it: the others say what they can
+                    found[0] = found[0]._replace(notes=(*found[0].notes, str(error)))
     if fake.logits is not None and len(fake.logits) >= 100:
         found += score_figures(fake.logits, extractor.id)
     return found
@@ -98,75 +101,70 @@ def frechet_figures(x: Tensor, y: Tensor, id: str, interval: bool) -> list[Figur
     ]  # fmt: skip
 
 
-def distance_figures(x: Tensor, y: Tensor, id: str, seed: int) -> list[Figure]:
-    """The kernel distance and the sliced one."""
-    even = min(len(x), len(y))
-    size = max(2, min(KERNEL, even // 2))  # a subset of all would have no spread
+def kernel_figures(x: Tensor, y: Tensor, id: str, seed: int) -> list[Figure]:
+    """KID, or its like on features of one scale."""
+    size = max(2, min(KERNEL, len(x) // 2, len(y) // 2))  # a subset of all would have no spread
     name, rule = ("KID", "none") if id == INCEPTION else (f"kernel distance[{id}]", "by the reference's mean and RMS deviation")
-    scaled = x, y
-    if id != INCEPTION and bool((x != x[0]).any()):
-        standardise = kernel.standardiser(x)
-        scaled = standardise(x), standardise(y)
-    kid = kernel.kernel_distance(*scaled, size=size)
-    return [
-        Figure(name, kid.value, "lower", {"subsets": 100, "size": size, "standardised": rule}, null=0.0, std=kid.std),
-        Figure(f"sliced distance[{id}]", sliced.monge_distance(some(x, even, seed), some(y, even, seed), seed=seed), "lower",
-               {"directions": 1_000, "n": even}),
-    ]  # fmt: skip
+    standardise = (lambda features: features) if id == INCEPTION else kernel.standardiser(x)
+    kid = kernel.kernel_distance(standardise(x), standardise(y), size=size)
+    return [Figure(name, kid.value, "lower", {"subsets": 100, "size": size, "standardised": rule}, null=0.0, std=kid.std)]
 
 
-def manifold_figures(x: Tensor, y: Tensor, id: str) -> list[Figure]:
+def sliced_figures(x: Tensor, y: Tensor, id: str, seed: int) -> list[Figure]:
+    """The distance of sorted projections, at equal numbers of samples."""
+    even = min(len(x), len(y))
+    distance = sliced.monge_distance(some(x, even, seed), some(y, even, seed), seed=seed)
+    return [Figure(f"sliced distance[{id}]", distance, "lower", {"directions": 1_000, "n": even})]
+
+
+def manifold_figures(x: Tensor, y: Tensor, id: str, seed: int) -> list[Figure]:
     """Precision and recall (k = 3), density and coverage (k = 5)."""
-    k, sizes = min(3, len(x) - 1, len(y) - 1), {"n": [len(x), len(y)]}
-    close = min(5, len(x) - 1)
+    k, close, sizes = min(3, len(x) - 1, len(y) - 1), min(5, len(x) - 1), {"n": [len(x), len(y)]}
     pair = manifold.precision_recall(x, y, k)
-    faithful = [
+    figures = [
         _share(f"precision[{id}]", pair.precision, len(y), "higher", sizes | {"k": k}),
         _share(f"recall[{id}]", pair.recall, len(x), "higher", sizes | {"k": k}),
     ]
     if not bool((x != x[0]).any()):  # balls without a radius hold nothing
-        return faithful
-    reach = manifold.density_coverage(x, y, close)
-    null = manifold.coverage_null(len(x), len(y), close)
+        return figures
+    reach, null = manifold.density_coverage(x, y, close), manifold.coverage_null(len(x), len(y), close)
     return [
-        *faithful,
+        *figures,
         Figure(f"density[{id}]", reach.density, None, sizes | {"k": close}, null=1.0),
         _share(f"coverage[{id}]", reach.coverage, len(x), "higher", sizes | {"k": close})._replace(null=null),
     ]
 
 
-def diversity_figures(x: Tensor, y: Tensor, id: str, seed: int) -> list[Figure]:
-    """The effective number of different samples against real ones, the spread over bins, near-duplicates."""
-    if not bool((x != x[0]).any()):
-        return []
-    even = min(len(x), len(y))
-    few = min(VENDI, even)
+def vendi_figures(x: Tensor, y: Tensor, id: str, seed: int) -> list[Figure]:
+    """The effective number of different samples against that of real ones."""
+    few = min(VENDI, len(x), len(y))
     ours, theirs = some(y, few, seed), some(x, few, seed)
     bandwidth = diversity.vendi_bandwidth(theirs)
     ratio = diversity.vendi(ours, bandwidth) / diversity.vendi(theirs, bandwidth)
+    return [Figure(f"vendi ratio[{id}]", ratio, "higher", {"n": few, "kernel": "RBF, half the median distance"}, null=1.0)]
+
+
+def bin_figures(x: Tensor, y: Tensor, id: str, seed: int) -> list[Figure]:
+    """How differently the two fill the cells of k-means on the reference."""
     count = max(2, min(BINS, len(x) // 10))
     centres = bins.kmeans(x, count, seed)
     report = bins.compare_bins(bins.bin_counts(x, centres), bins.bin_counts(y, centres), seed)
-    repeated = diversity.near_duplicates(y, diversity.duplicate_scale(some(x, even, seed)))
     return [
-        Figure(f"vendi ratio[{id}]", ratio, "higher", {"n": few, "kernel": "RBF, half the median distance"}, null=1.0),
         Figure(f"NDB share[{id}]", report.ndb, "lower", {"bins": count}, null=report.ndb_null),
         Figure(f"JS[{id}]", report.js, "lower", {"bins": count}, null=report.js_null),
-        _share(f"near-duplicates[{id}]", repeated.double().mean().item(), len(y), "lower",
-               {"scale": f"{diversity.DUPLICATE} x the median distance of a real sample to its nearest"}),
-    ]  # fmt: skip
+    ]
 
 
-def copying_figures(x: Tensor, y: Tensor, id: str) -> list[Figure]:
-    """What tells of copies of the reference without held-out data."""
-    if not bool((x != x[0]).any()):
-        return []
-    found = memorisation.copies(x, y)
-    authentic = memorisation.authenticity(x, y)
+def copying_figures(x: Tensor, y: Tensor, id: str, seed: int) -> list[Figure]:
+    """Repetitions, and what tells of copies of the reference without held-out data."""
+    scale = diversity.duplicate_scale(some(x, min(len(x), len(y)), seed))
+    repeated, found = diversity.near_duplicates(y, scale), memorisation.copies(x, y)
     sizes = {"n": [len(x), len(y)]}
+    rule = {"scale": f"{diversity.DUPLICATE} x the median distance of a real sample to its nearest"}
     return [
-        _share(f"copies[{id}]", found.copied.double().mean().item(), len(y), "lower", sizes)._replace(null=found.null),
-        _share(f"authenticity[{id}]", authentic, len(y), None, sizes),
+        _share(f"near-duplicates[{id}]", _mean(repeated), len(y), "lower", rule),
+        _share(f"copies[{id}]", _mean(found.copied), len(y), "lower", sizes)._replace(null=found.null),
+        _share(f"authenticity[{id}]", memorisation.authenticity(x, y), len(y), None, sizes),
     ]
 
 
@@ -201,3 +199,7 @@ def _share(name: str, value: float, n: int, better: str | None, protocol: dict[s
     """A share of n samples with Wilson's interval."""
     found = intervals.share_interval(round(value * n), n)
     return Figure(name, value, better, protocol, (found.low, found.high))
+
+
+def _mean(outcomes: Tensor) -> float:
+    return outcomes.double().mean().item()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tightrope.core.files import write_text
 from tightrope.report import pictures, sections
-from tightrope.report.html import SLOT, asset
+from tightrope.report.html import asset, fill, page
 from tightrope.report.records import Record, number, part
 from tightrope.report.words import count, esc, measured
 
@@ -58,9 +58,7 @@ def write(
         galleries: see Gallery.
         ticks: of the run, where the subject is one.
     """
-    slots = {
-        "title": esc(f"{record['subject']} · Tightrope doctor"),
-        "css": asset("report.css") + asset("doctor.css"),
+    main = {
         "header": _header(record),
         "findings": _findings(record),
         "samples": _sheets(sheets),
@@ -68,10 +66,16 @@ def write(
         "classes": _classes(record),
         "training": _training(ticks),
         "protocol": f'<div class="card">{sections.pairs(record["protocol"])}</div>',
-        "footer": f"<p>Tightrope {esc(record['tightrope'])}. This file is complete in itself and loads nothing from the network.</p>",
     }
-    page = SLOT.sub(lambda found: slots[found.group(1)], asset("doctor.html"))
-    write_text(path, page.encode("utf-8", "replace").decode("utf-8"))
+    text = page(
+        title=f"{record['subject']} · Tightrope doctor",
+        css=asset("report.css") + asset("doctor.css"),
+        brand="Tightrope doctor",
+        links=("Findings", "Samples", "Protocol"),
+        main=fill("doctor.html", main),
+        footer=f"<p>Tightrope {esc(record['tightrope'])}. This file is complete in itself and loads nothing from the network.</p>",
+    )
+    write_text(path, text.encode("utf-8", "replace").decode("utf-8"))
     return path
 
 

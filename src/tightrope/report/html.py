@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from tightrope.report.records import Record, number, read_events, read_metrics, 
 from tightrope.report.words import count, duration, esc, moment
 
 SLOT = re.compile(r"\{\{(\w+)\}\}")
+THEME = (
+    '<button type="button" id="theme" aria-label="Colours: as the system"><svg viewBox="0 0 16 16" aria-hidden="true">'
+    '<circle cx="8" cy="8" r="6.2"/><path d="M8 1.8a6.2 6.2 0 0 1 0 12.4z"/></svg><span>Auto</span></button>'
+)
 
 
 def write(run: Path) -> Path:
@@ -30,10 +35,7 @@ def render(run: Path) -> str:
     record, events, metrics, facts = read_run(run), read_events(run), read_metrics(run), summary(run)
     moments = ticks(events)
     shown = pictures.gallery(run, events)
-    slots = {
-        "title": esc(f"{facts['name']} · Tightrope"),
-        "css": asset("report.css"),
-        "js": asset("charts.js") + "\n" + asset("report.js"),
+    main = {
         "header": sections.header(record, facts),
         "tiles": sections.tiles(record, facts, run),
         "samples": samples(record, shown, moments),
@@ -43,13 +45,35 @@ def render(run: Path) -> str:
         "provenance": sections.provenance(record),
         "commands": sections.commands(record, run, facts),
         "log": sections.log(events),
-        "footer": _footer(record, facts),
-        "data": sections.script_json(
-            {"curves": curves.document(moments, events, metrics), "frames": _frames(shown, moments), "name": facts["name"]}
-        ),
     }
-    # One pass: what a slot brings in is never searched for slots again.
-    return SLOT.sub(lambda found: slots[found.group(1)], asset("template.html"))
+    data = sections.script_json(
+        {"curves": curves.document(moments, events, metrics), "frames": _frames(shown, moments), "name": facts["name"]}
+    )
+    script = asset("charts.js") + "\n" + asset("report.js")
+    return page(
+        title=f"{facts['name']} · Tightrope",
+        css=asset("report.css"),
+        scripts="script-src 'unsafe-inline'; ",
+        skip='<a class="skip" href="#samples">Skip to the samples</a>\n',
+        brand="Tightrope",
+        links=("Samples", "Curves", "Metrics", "Recipe", "Provenance"),
+        tools=THEME,
+        main=fill("template.html", main),
+        footer=_footer(record, facts),
+        tail=f'\n<script type="application/json" id="data">{data}</script>\n<script>\n{script}\n</script>',
+    )
+
+
+def page(*, title: str, links: Sequence[str], **slots: str) -> str:
+    """A whole page: the shell with its slots filled; `links` are titles of sections, whose ids are their lower case."""
+    marks = "".join(f'<a href="#{link.lower()}">{link}</a>' for link in links)
+    usual = {"scripts": "", "skip": "", "tools": "", "tail": ""}
+    return fill("shell.html", usual | slots | {"title": esc(title), "links": marks})
+
+
+def fill(name: str, slots: Mapping[str, str]) -> str:
+    """A template with its slots filled in one pass: what a slot brings in is never searched for slots again."""
+    return SLOT.sub(lambda found: slots[found.group(1)], asset(name))
 
 
 def asset(name: str) -> str:

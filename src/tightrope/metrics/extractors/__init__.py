@@ -56,12 +56,13 @@ HERE: dict[str, tuple[str, str, dict[str, str], str]] = {  # id: file, function,
     "clip-vit-b32": ("vit", "load", {"id": "clip-vit-b32"}, f"CLIP ViT-B/32, the network of CLIP-FID, {FILE}."),
     "clip-vit-l14-336": ("vit", "load", {"id": "clip-vit-l14-336"}, f"CLIP ViT-L/14 at 336 pixels, the network of CMMD, {FILE}."),
 }
+DOMAIN = "Trained on the real data itself, once, in up to three minutes; also FILE.safetensors of such a network."
 SHIPPED = ("fashion-cnn", "emoji-cnn")
 
 
 def names() -> dict[str, str]:
-    """Every id with one sentence on it. A path that ends in .safetensors is an id as well: a domain extractor's."""
-    return {id: sentence for id, (_, _, _, sentence) in HERE.items()}
+    """Every id with one sentence on it; `load` takes them all but "domain", which needs data: `extractors.domain.train`."""
+    return {id: sentence for id, (_, _, _, sentence) in HERE.items()} | {"domain": DOMAIN}
 
 
 def load(id: str, weights: Path | None = None) -> Extractor:
