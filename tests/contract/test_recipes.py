@@ -37,13 +37,19 @@ def game_of(case: Case, seed: int = 0) -> tuple[Game, Feed]:
 
 def rounds(game: Game, feed: Feed, count: int, total: int = 6) -> None:
     """Play until `count` rounds are over, on the schedule of a run of `total` rounds."""
-    per_round = sum(phase.repeat for phase in game.recipe.phases() if phase.clock) * game.recipe.batch
+    clocks = [phase for phase in game.recipe.phases() if phase.clock]
+    shown = [sum(phase.times(round) for phase in clocks) * game.recipe.batch for round in range(total)]
 
     class Until(Budget):
         def done(self, seen: int) -> bool:
-            return seen >= count * per_round
+            return seen >= sum(shown[:count])
 
-    play(game, feed, Until(seen=total * per_round), Meter(), lambda knobs: None)
+    play(game, feed, Until(seen=sum(shown)), Meter(), lambda knobs: None)
+
+
+def asked(game: Game, n: int) -> Tensor | None:
+    """Classes to ask for, where samples are made by class."""
+    return torch.arange(n) % len(game.spec.classes) if game.recipe.CONDITIONAL else None
 
 
 def weights(nets: dict[str, nn.Module]) -> dict[str, Tensor]:
@@ -83,7 +89,7 @@ def test_samples_have_the_shape_and_range_of_the_data(case: Case) -> None:
     game, _ = game_of(case)
     z = game.recipe.latents(5, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        samples = game.recipe.sample(game.average.nets, z)
+        samples = game.recipe.sample(game.average.nets, z, asked(game, 5))
     assert samples.shape == (5, *game.spec.shape)
     assert samples.dtype == torch.float32
     assert torch.isfinite(samples).all()
@@ -153,16 +159,18 @@ def test_save_load_same_sample(case: Case, tmp_path: Path) -> None:
     loaded = Generator(game.recipe, game.spec, tensors, header)
     z = loaded.latents([3, 5])
     with torch.no_grad():
-        expected = game.recipe.sample(game.average.nets, z)
-    assert torch.equal(loaded.decode(z), expected)
+        expected = game.recipe.sample(game.average.nets, z, asked(game, 2))
+    assert torch.equal(loaded.decode(z, asked(game, 2)), expected)
 
 
 def test_samples_of_a_batch_do_not_depend_on_each_other_when_sampling(case: Case) -> None:
     game, _ = game_of(case)
-    z = game.recipe.latents(4, torch.Generator().manual_seed(0))
+    z, labels = game.recipe.latents(4, torch.Generator().manual_seed(0)), asked(game, 4)
+    parts = [slice(i, i + 1) for i in range(4)]
     with torch.no_grad():
-        together = game.recipe.sample(game.average.nets, z)
-        alone = torch.cat([game.recipe.sample(game.average.nets, part) for part in z.split(1)])
+        together = game.recipe.sample(game.average.nets, z, labels)
+        each = [game.recipe.sample(game.average.nets, z[i], None if labels is None else labels[i]) for i in parts]
+        alone = torch.cat(each)
     assert torch.allclose(together, alone, atol=1e-5)
 
 
@@ -189,3 +197,25 @@ def test_gradients_of_two_halves_average_to_the_whole(case: Case) -> None:
         full = Batch(whole.real[: 2 * half].double(), whole.z[: 2 * half].double(), whole.labels, 0)
         for a, b, both in zip(*parts, gradients(full, phase), strict=True):
             assert torch.allclose((a + b) / 2, both, atol=1e-6)
+
+
+def test_samples_follow_their_class_and_mixtures_of_classes_are_understood(case: Case) -> None:
+    game, feed = game_of(case)
+    if not game.recipe.CONDITIONAL:
+        pytest.skip("makes samples without classes")
+    rounds(game, feed, 2)
+    z = game.recipe.latents(1, torch.Generator().manual_seed(0)).repeat(4, 1)
+    with torch.no_grad():
+        first, other = (game.recipe.sample(game.average.nets, z, torch.full((4,), k)) for k in (0, 1))
+        shares = torch.eye(len(game.spec.classes))[[0, 0, 1, 1]]
+        mixed = game.recipe.sample(game.average.nets, z, shares)
+    assert not torch.equal(first, other)
+    assert torch.allclose(mixed[0], first[0], atol=1e-6)
+    assert torch.allclose(mixed[3], other[3], atol=1e-6)
+
+
+def test_data_without_classes_is_refused_where_they_are_needed(case: Case) -> None:
+    _, recipe, dataset = case
+    if recipe.CONDITIONAL:
+        with pytest.raises(InputError, match="classes"):
+            recipe.networks(dataclasses.replace(dataset.spec, classes=()))

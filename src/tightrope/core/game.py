@@ -1,4 +1,4 @@
-"""The game: what a recipe says and the loop plays. Axis: N batch, Z latent."""
+"""The game: what a recipe says and the loop plays. Axis: N batch, Z latent, K classes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
+from tightrope.core.rules import Adam, Rule
 from tightrope.core.spec import DataSpec
+
+__all__ = ["Adam", "Batch", "Knobs", "Networks", "Phase", "Play", "Recipe", "Rule", "Terms", "alternating"]
 
 Networks = Mapping[str, nn.Module]  # player's name -> its network
 
@@ -42,6 +45,8 @@ class Knobs:
         beta2: Adam's second decay rate where it is scheduled; None keeps the optimizer's own.
         penalty: factor of every gradient penalty.
         augment: probability of augmentation, 0 to 1.
+        noise: standard deviation of the noise added to what D sees, in units of the data's range [-1, 1].
+        stage: how far a network that grows has grown: 2.25 is a quarter of the way from its third resolution to its fourth.
         ema: half-life of the weight average, in seen samples; 0 copies the weights.
     """
 
@@ -49,6 +54,8 @@ class Knobs:
     beta2: float | None = None
     penalty: float = 1.0
     augment: float = 0.0
+    noise: float = 0.0
+    stage: float = 0.0
     ema: float = 0.0
 
 
@@ -73,6 +80,9 @@ class Terms(dict[str, Tensor]):
         return torch.stack([term.float() for term in self.values()]).sum()
 
 
+Play = Callable[[Networks, Batch, Knobs], Terms]
+
+
 @dataclasses.dataclass(frozen=True)
 class Phase:
     """One player's move.
@@ -81,45 +91,62 @@ class Phase:
         name: prefix of the curves ("D", "G").
         moves: players whose networks learn in this phase; all others are frozen.
         terms: (networks, batch, knobs) -> Terms.
-        repeat: how often it is played a round (n_critic), each on a fresh batch.
+        repeat: how often it is played a round (n_critic), each on a fresh batch; a number, or a function of the round.
         every: played in every `every`-th round only.
         fresh: draws a batch of its own; False plays on the batch of the phase before it.
         keeps: players that do not move but whose graph a later phase on this batch will use.
         clock: its real samples advance `seen`; True for the phases in which D learns from real data.
+        constrain: called with the networks after the move, without gradients: brings weights back to where the paper wants
+            them (clipping).
     """
 
     name: str
     moves: tuple[str, ...]
-    terms: Callable[[Networks, Batch, Knobs], Terms]
-    repeat: int = 1
+    terms: Play
+    repeat: int | Callable[[int], int] = 1
     every: int = 1
     fresh: bool = True
     keeps: tuple[str, ...] = ()
     clock: bool = False
+    constrain: Callable[[Networks], None] | None = None
+
+    def times(self, round: int) -> int:
+        """How often it is played in this round."""
+        if round % self.every:
+            return 0
+        return self.repeat(round) if callable(self.repeat) else self.repeat
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Adam:
-    """Adam's constants for one player (Kingma & Ba 2015)."""
+def alternating(
+    d_terms: Play, g_terms: Play, repeat: int | Callable[[int], int] = 1, *, shared: bool = True, **extras: Any
+) -> tuple[Phase, ...]:
+    """The usual round: D plays `repeat` times, then G once.
 
-    lr: float
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
+    Args:
+        shared: G plays on the batch of D's last move, and may use the samples that it left in `batch.made` with their graph.
+            False: on a batch of its own; D's moves then compute no graph of G.
+        extras: of D's phase (`constrain=...`).
+    """
+    keeps = ("G",) if shared else ()
+    return Phase("D", ("D",), d_terms, repeat, keeps=keeps, clock=True, **extras), Phase("G", ("G",), g_terms, fresh=not shared)
 
 
 class Recipe(Protocol):
-    """One published GAN system; see `tightrope.recipes` for how one is written.
+    """One published GAN system; see `tightrope.recipes` for how one is written, `core.defaults` for what may be left out.
 
     Class attributes:
         MODALITIES: kinds of data it makes.
+        CONDITIONAL: True where samples are made for a class, so that the data must have classes.
         AVERAGED: players whose weight average is kept and used for samples.
+        BUFFERS: what the average does with buffers (batch statistics): "average", "copy" (the live ones) or "leave".
         PRESETS: name -> fields; "toy" is tiny and quick. One named after a modality ("points"), a modality and size
             ("images-64") or a modality with fewer than 10,000 samples ("images-few") is chosen for such data by itself.
     """
 
     MODALITIES: ClassVar[tuple[str, ...]]
+    CONDITIONAL: ClassVar[bool]
     AVERAGED: ClassVar[tuple[str, ...]]
+    BUFFERS: ClassVar[str]
     PRESETS: ClassVar[dict[str, dict[str, Any]]]
 
     @property
@@ -131,7 +158,7 @@ class Recipe(Protocol):
         """Build every player, initialised from torch's global generator."""
         ...
 
-    def optimizers(self) -> dict[str, Adam]:
+    def optimizers(self) -> dict[str, Rule]:
         """One optimizer's constants a player."""
         ...
 
@@ -148,5 +175,5 @@ class Recipe(Protocol):
         ...
 
     def sample(self, nets: Networks, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Samples for latents, in the networks' range."""
+        """Samples for latents, in the networks' range. `labels`: classes (N,), or shares of classes (N, K) for mixtures."""
         ...

@@ -103,7 +103,13 @@ def fields(cls: type) -> dict[str, Hyper]:
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(hyper,))
 def recipe(cls: type[C]) -> type[C]:
-    """Make a class a recipe: a frozen keyword-only dataclass whose values are checked when it is built."""
+    """Make a class a recipe: a frozen keyword-only dataclass whose values are checked when it is built.
+
+    What `core.defaults` has and the class has not is added to it.
+    """
+    from tightrope.core import defaults  # torch; who only reads declarations does without
+
+    defaults.complete(cls)
 
     def check_all(self: Any) -> None:
         for name, spec in fields(type(self)).items():

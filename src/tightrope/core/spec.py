@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from tightrope.core.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataSpec:
@@ -14,6 +16,7 @@ class DataSpec:
         modality: "images" or "points" (more come with their file in `tightrope.data`).
         shape: of one sample as the networks see it: (C, H, W) for images, (dim,) for points.
         classes: names of the classes, in label order; empty when the data has no labels.
+        shares: of the samples in each class, in label order; empty where there are no classes (or an old file did not say).
         count: number of training samples.
         scale, mean: data = standardised * scale + mean (points); images leave them at 1 and ().
     """
@@ -21,6 +24,7 @@ class DataSpec:
     modality: str
     shape: tuple[int, ...]
     classes: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
     count: int = 0
     scale: float = 1.0
     mean: tuple[float, ...] = ()
@@ -35,10 +39,23 @@ class DataSpec:
         """Side of the square image in pixels; the dimension of a point."""
         return self.shape[-1]
 
+    def labelled(self, recipe: str) -> int:
+        """The number of classes.
+
+        Raises:
+            InputError: the data has none, and `recipe` makes samples by class.
+        """
+        if not self.classes:
+            raise InputError(
+                f"{recipe} makes samples by class and this data has no classes: put each class's images in a folder of its own, "
+                "give labels in the .npz, or choose a recipe that needs none."
+            )
+        return len(self.classes)
+
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> DataSpec:
-        lists = {name: tuple(record[name]) for name in ("shape", "classes", "mean")}
+        lists = {name: tuple(record.get(name, ())) for name in ("shape", "classes", "shares", "mean")}
         return cls(**{**record, **lists})

@@ -96,11 +96,13 @@ class ImageDataset:
         self.fingerprint: str = index["fingerprint"]
         self.modality: Modality = Images()
         self.rejects = [Reject(*entry) for entry in index.get("rejects", [])]
-        self.spec = DataSpec(modality="images", shape=tuple(shape), classes=tuple(index["classes"]), count=count)
+        self._labels = np.load(folder / "labels.npy") if index["classes"] else None
+        classes = tuple(index["classes"])
+        shares = () if self._labels is None else tuple((np.bincount(self._labels, minlength=len(classes)) / count).tolist())
+        self.spec = DataSpec(modality="images", shape=tuple(shape), classes=classes, shares=shares, count=count)
         self._map = _map(folder / "pixels.npy")
         self._pixels = np.frombuffer(self._map, np.uint8, offset=HEADER).reshape(index["shape"])
         self._touched = 0
-        self._labels = np.load(folder / "labels.npy") if index["classes"] else None
 
     def __len__(self) -> int:
         return self.spec.count

@@ -1,4 +1,4 @@
-"""Generator: a trained network that draws samples, the same for the same seed. Axis: N samples, Z latent.
+"""Generator: a trained network that draws samples, the same for the same seed. Axis: N samples, Z latent, K classes.
 
 Opens `generator.safetensors`, which holds tensors and text only: nothing in it can run code.
 """
@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from tightrope.core import labels as labelling
 from tightrope.core import seeds as seeding
 from tightrope.core.errors import InputError
 from tightrope.core.game import Recipe
@@ -64,21 +65,39 @@ class Generator:
         """One latent a seed: seed 7 is the same latent in every call, whatever stands beside it."""
         return torch.cat([self.recipe.latents(1, seeding.generator(seed, "sample")) for seed in seeds])
 
-    @torch.no_grad()
-    def decode(self, z: Float[Tensor, "n z"]) -> Float[Tensor, "n *x"]:
-        """Samples for latents, in the networks' range, fp32 on the CPU."""
-        return torch.cat([self.recipe.sample(self.nets, part).float().cpu() for part in z.split(BATCH)])
+    def labels(self, seeds: list[int]) -> Int64[Tensor, " n"] | None:
+        """One class a seed, drawn in the proportions of the data; None where samples are not made by class."""
+        if not self.recipe.CONDITIONAL:
+            return None
+        return torch.cat([labelling.draw(self.spec, 1, seeding.generator(seed, "class")) for seed in seeds])
 
-    def sample(self, n: int | None = None, *, seeds: list[int] | None = None) -> Float[Tensor, "n *x"]:
-        """Draw samples for `seeds`, or for seeds 0 to n - 1."""
+    @torch.no_grad()
+    def decode(self, z: Float[Tensor, "n z"], labels: Tensor | None = None) -> Float[Tensor, "n *x"]:
+        """Samples for latents, in the networks' range, fp32 on the CPU.
+
+        Args:
+            labels: classes, (N,), or shares of classes that sum to 1, (N, K), for mixtures; needed where samples are made by
+                class, and refused elsewhere.
+        """
+        if (labels is not None) != self.recipe.CONDITIONAL:
+            needs = "needs a class for every sample" if labels is None else "makes samples without classes"
+            raise InputError(f"recipe {self.header.get('recipe', type(self.recipe).__name__)} {needs}.")
+        parts = zip(z.split(BATCH), labels.split(BATCH) if labels is not None else [None] * len(z), strict=False)
+        return torch.cat([self.recipe.sample(self.nets, *part).float().cpu() for part in parts])
+
+    def sample(
+        self, n: int | None = None, *, seeds: list[int] | None = None, labels: Tensor | None = None
+    ) -> Float[Tensor, "n *x"]:
+        """Draw samples for `seeds`, or for seeds 0 to n - 1; of the classes `labels`, or of each seed's own class."""
         chosen = list(range(n or 1)) if seeds is None else seeds
-        return self.decode(self.latents(chosen))
+        return self.decode(self.latents(chosen), self.labels(chosen) if labels is None else labels)
 
     def interpolate(self, seeds: list[int], steps: int = 12) -> Float[Tensor, "n *x"]:
         """Samples along great arcs from each seed's latent to the next and back to the first, `steps` an arc."""
         ends = self.latents([*seeds, seeds[0]])
         arcs = [_slerp(a, b, steps) for a, b in zip(ends[:-1], ends[1:], strict=True)]
-        return self.decode(torch.cat(arcs))
+        classes = self.labels(seeds)
+        return self.decode(torch.cat(arcs), None if classes is None else classes.repeat_interleave(steps))
 
     def facts(self) -> dict[str, Any]:
         """The header with its JSON values read."""

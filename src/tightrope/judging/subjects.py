@@ -16,7 +16,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from tightrope import data as data_room
-from tightrope.core import seeds
+from tightrope.core import labels, seeds
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.spec import DataSpec
@@ -48,6 +48,7 @@ class Subject:
         seen: of the generator, where it is known.
         run: the run, where it is one.
         generator: what draws the samples, where it is one of ours.
+        asked: the class that each sample was made for, where samples are made by class.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Subject:
     seen: int | None = None
     run: Run | None = None
     generator: Generator | None = None
+    asked: Int64[Tensor, " n"] | None = None
 
     def file(self, name: str) -> Path:
         """Where a file about this subject goes."""
@@ -160,7 +162,10 @@ def _of_generator(path: Path, run: Run | None, count: int, seed: int, recipe: st
     """A generator's samples: as many latents as asked for, the same for the same seed."""
     generator = load(path, recipe)
     of_run = run.record["seed"] if run else 0
-    z = generator.recipe.latents(count, seeds.generator(of_run, "judge", *([seed] if seed else [])))
+    names = ("judge", *([seed] if seed else []))
+    z = generator.recipe.latents(count, seeds.generator(of_run, *names))
+    by_class = generator.recipe.CONDITIONAL
+    asked = labels.draw(generator.spec, count, seeds.generator(of_run, *names, "class")) if by_class else None
     file = path / "generator.safetensors" if path.is_dir() else path
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return Subject(
@@ -168,7 +173,8 @@ def _of_generator(path: Path, run: Run | None, count: int, seed: int, recipe: st
         home=path if path.is_dir() else path.parent,
         stem="" if path.is_dir() else path.name,
         count=count,
-        at=lambda index: generator.decode(z[index]),
+        at=lambda index: generator.decode(z[index], None if asked is None else asked[index]),
+        asked=asked,
         identity={"generator": digest, "latents": hashlib.sha256(z.numpy().tobytes()).hexdigest()},
         seen=int(generator.header["seen"]),
         run=run,

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms
+from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms, alternating
 from tightrope.core.hyper import hyper, recipe
 from tightrope.core.spec import DataSpec
 from tightrope.networks.dcgan import DCGANCritic, DCGANGenerator
@@ -25,7 +24,6 @@ class DCGAN:
     """Radford's guidelines, section 3; the hyper-parameters of section 4."""
 
     MODALITIES: ClassVar[tuple[str, ...]] = ("images",)
-    AVERAGED: ClassVar[tuple[str, ...]] = ("G",)
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {"toy": {"width": 4, "z": 4, "batch": 4}}
 
     width: int = hyper(64, "channels at the highest resolution; they double with every halving", low=1, high=1024, paper=128)
@@ -46,13 +44,7 @@ class DCGAN:
         return {player: Adam(lr=self.lr, beta1=self.beta1, beta2=self.beta2) for player in ("G", "D")}
 
     def phases(self) -> tuple[Phase, ...]:
-        return (
-            Phase("D", ("D",), self.d_terms, keeps=("G",), clock=True),
-            Phase("G", ("G",), self.g_terms, fresh=False),
-        )
-
-    def schedule(self, seen: int, progress: float) -> Knobs:
-        return Knobs(ema=self.ema)
+        return alternating(self.d_terms, self.g_terms)
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         batch.made["fake"] = nets["G"](batch.z)
@@ -63,9 +55,3 @@ class DCGAN:
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         fake = batch.made["fake"] if "fake" in batch.made else nets["G"](batch.z)
         return Terms(adversarial=non_saturating.g(nets["D"](fake), None))
-
-    def latents(self, n: int, generator: torch.Generator) -> Tensor:
-        return torch.randn(n, self.z, generator=generator)
-
-    def sample(self, nets: Networks, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        return nets["G"](z)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms
+from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms, alternating
 from tightrope.core.hyper import hyper, recipe
 from tightrope.core.spec import DataSpec
 from tightrope.networks.mlp import MLPCritic, MLPGenerator
@@ -24,7 +24,6 @@ class GAN:
     """Rectifier generator against a maxout discriminator, as in the paper's code for MNIST."""
 
     MODALITIES: ClassVar[tuple[str, ...]] = ("images", "points")
-    AVERAGED: ClassVar[tuple[str, ...]] = ("G",)
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "toy": {"width": 16, "d_width": 8, "batch": 8, "z": 4},
         "points": {"width": 128, "d_width": 128, "pieces": 1, "lr": 1e-3, "batch": 256, "z": 16},
@@ -51,13 +50,7 @@ class GAN:
         return {player: Adam(lr=self.lr, beta1=self.beta1) for player in ("G", "D")}
 
     def phases(self) -> tuple[Phase, ...]:
-        return (
-            Phase("D", ("D",), self.d_terms, keeps=("G",), clock=True),
-            Phase("G", ("G",), self.g_terms, fresh=False),
-        )
-
-    def schedule(self, seen: int, progress: float) -> Knobs:
-        return Knobs(ema=self.ema)
+        return alternating(self.d_terms, self.g_terms)
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         batch.made["fake"] = nets["G"](batch.z)
@@ -71,6 +64,3 @@ class GAN:
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
         return torch.rand(n, self.z, generator=generator) * 2 - 1
-
-    def sample(self, nets: Networks, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        return nets["G"](z)

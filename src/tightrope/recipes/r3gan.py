@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms
 from tightrope.core.hyper import hyper, recipe
@@ -29,7 +28,6 @@ class R3GAN:
     """The published schedules run over the whole run (the paper's: 20 million images)."""
 
     MODALITIES: ClassVar[tuple[str, ...]] = ("images",)
-    AVERAGED: ClassVar[tuple[str, ...]] = ("G",)
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "toy": {"width": 16, "blocks": 1, "z": 4, "batch": 4},
         "images-64": {"gamma": 2.0, "batch": 256, "ema_share": 0.025},
@@ -89,9 +87,3 @@ class R3GAN:
 
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         return Terms(adversarial=relativistic.g(nets["D"](nets["G"](batch.z)), nets["D"](batch.real)))
-
-    def latents(self, n: int, generator: torch.Generator) -> Tensor:
-        return torch.randn(n, self.z, generator=generator)
-
-    def sample(self, nets: Networks, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        return nets["G"](z)

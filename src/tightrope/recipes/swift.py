@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tightrope.augment import augment
-from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms
+from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms, alternating
 from tightrope.core.hyper import hyper, recipe
 from tightrope.core.schedules import cosine
 from tightrope.core.spec import DataSpec
@@ -32,7 +32,6 @@ class Swift:
     """Tuned by measurement for minutes of training on a CPU."""
 
     MODALITIES: ClassVar[tuple[str, ...]] = ("images", "points")
-    AVERAGED: ClassVar[tuple[str, ...]] = ("G",)
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "toy": {"width": 16, "z": 4, "batch": 4},
         "images-few": {"augment": 1.0},
@@ -87,10 +86,7 @@ class Swift:
         }
 
     def phases(self) -> tuple[Phase, ...]:
-        return (
-            Phase("D", ("D",), self.d_terms, keeps=("G",), clock=True),
-            Phase("G", ("G",), self.g_terms, fresh=False),
-        )
+        return alternating(self.d_terms, self.g_terms)
 
     def schedule(self, seen: int, progress: float) -> Knobs:
         return Knobs(
@@ -127,6 +123,3 @@ class Swift:
         if self.latent == "uniform":
             return torch.rand(n, self.z, generator=generator) * 2 - 1
         return torch.randn(n, self.z, generator=generator)
-
-    def sample(self, nets: Networks, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        return nets["G"](z)

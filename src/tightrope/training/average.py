@@ -1,6 +1,8 @@
 """The weight average that samples are drawn with (Karras et al. 2018, appendix).
 
-Batch statistics are averaged like weights (Brock et al. 2019): those of a small batch are noise, and they belong to the weights.
+Buffers are treated in one of three ways: averaged like weights (Brock et al. 2019: batch statistics of a small batch are noise,
+and they belong to the weights), copied from the live network (Karras et al. 2020), or left as they were at the start. Whole
+numbers among them (counts) are copied always.
 """
 
 from __future__ import annotations
@@ -8,13 +10,22 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+BUFFERS = ("average", "copy", "leave")
 
 
 class Average:
-    """Exponential moving average of some players' weights, its half-life counted in seen samples."""
+    """Exponential moving average of some players' weights, its half-life counted in seen samples.
 
-    def __init__(self, nets: dict[str, nn.Module], players: tuple[str, ...]) -> None:
+    Args:
+        buffers: one of BUFFERS.
+    """
+
+    def __init__(self, nets: dict[str, nn.Module], players: tuple[str, ...], buffers: str = "average") -> None:
+        if buffers not in BUFFERS:
+            raise ValueError(f"BUFFERS {buffers!r}: choose one of {', '.join(BUFFERS)}.")
+        self._buffers = buffers
         self._live = {name: nets[name] for name in players}
         self._kept = {name: copy.deepcopy(nets[name]).requires_grad_(False).eval() for name in players}
         self._stale = False
@@ -26,18 +37,24 @@ class Average:
             return
         weight = 1 - 0.5 ** (samples / half_life)
         for name, live in self._live.items():
-            torch._foreach_lerp_(_floats(self._kept[name]), _floats(live), weight)
+            torch._foreach_lerp_(self._averaged(self._kept[name]), self._averaged(live), weight)
 
     @property
     def nets(self) -> dict[str, nn.Module]:
         """The averaged networks, in eval mode; the other players are not among them."""
         with torch.no_grad():
             for name, live in self._live.items():
+                kept = self._kept[name]
                 if self._stale:
-                    torch._foreach_copy_(_floats(self._kept[name]), _floats(live))
+                    torch._foreach_copy_(self._averaged(kept), self._averaged(live))
+                for ours, theirs in zip(self._copied(kept), self._copied(live), strict=True):
+                    ours.copy_(theirs)
         return dict(self._kept)
 
+    def _averaged(self, net: nn.Module) -> list[Tensor]:
+        """Weights, and floating buffers where these are averaged; detached."""
+        buffers = net.buffers() if self._buffers == "average" else ()
+        return [t.detach() for t in (*net.parameters(), *buffers) if t.is_floating_point()]
 
-def _floats(net: nn.Module) -> list[torch.Tensor]:
-    """Weights and floating buffers, detached."""
-    return [t.detach() for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()]
+    def _copied(self, net: nn.Module) -> list[Tensor]:
+        return [b for b in net.buffers() if not b.is_floating_point() or self._buffers == "copy"]

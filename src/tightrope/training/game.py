@@ -29,8 +29,8 @@ class Game:
         self.recipe, self.spec, self.engine, self.seed = recipe, spec, engine, seed
         torch.manual_seed(seeds.derive(seed, "init"))
         self.nets: dict[str, nn.Module] = {name: engine.place(net).train() for name, net in recipe.networks(spec).items()}
-        self.average = Average(self.nets, recipe.AVERAGED)
-        self.optimizers = {name: Optimizer(self.nets[name], adam) for name, adam in recipe.optimizers().items()}
+        self.average = Average(self.nets, recipe.AVERAGED, recipe.BUFFERS)
+        self.optimizers = {name: Optimizer(self.nets[name], rule) for name, rule in recipe.optimizers().items()}
         self._parameters = {name: list(net.parameters()) for name, net in self.nets.items()}
         self.seen = self.round = self.draws = 0
         self.seconds = 0.0
@@ -38,7 +38,7 @@ class Game:
     def only(self, movers: tuple[str, ...]) -> None:
         """Let gradients reach these players and freeze the others, whose weight gradients are then never computed."""
         for name, parameters in self._parameters.items():
-            if parameters[0].requires_grad != (name in movers):
+            if parameters and parameters[0].requires_grad != (name in movers):
                 for parameter in parameters:
                     parameter.requires_grad_(name in movers)
 

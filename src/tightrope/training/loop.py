@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
+
 from tightrope.core import seeds
 from tightrope.core.game import Batch, Knobs, Phase
 from tightrope.training.budget import Budget
@@ -25,6 +27,9 @@ def move(game: Game, batch: Batch, phase: Phase, knobs: Knobs, meter: Meter) -> 
     for player in phase.moves:
         engine.average_gradients(game.optimizers[player].parameters)
         game.optimizers[player].step(knobs)
+    if phase.constrain:
+        with torch.no_grad():
+            phase.constrain(game.nets)
     meter.add(phase.name, terms, game.seen)
     if phase.clock:
         game.seen += game.recipe.batch
@@ -37,11 +42,10 @@ def play(game: Game, feed: Feed, budget: Budget, meter: Meter, after: Callable[[
         knobs = game.recipe.schedule(game.seen, budget.progress(game.seen))
         before, batch = game.seen, None
         for phase in phases:
-            if game.round % phase.every == 0:
-                for _ in range(phase.repeat):
-                    if phase.fresh or batch is None:
-                        batch, game.draws = feed.draw(game.draws, game.round), game.draws + 1
-                    move(game, batch, phase, knobs, meter)
+            for _ in range(phase.times(game.round)):
+                if phase.fresh or batch is None:
+                    batch, game.draws = feed.draw(game.draws, game.round), game.draws + 1
+                move(game, batch, phase, knobs, meter)
         game.round += 1
         game.average.update(knobs.ema, game.seen - before)
         after(knobs)

@@ -1,4 +1,7 @@
-"""Previews: reals once, then the same fixed latents through the averaged weights at every tick."""
+"""Previews: reals once, then the same fixed latents through the averaged weights at every tick.
+
+Where samples are made by class, each column is a class and each row one latent.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
-from tightrope.core import seeds
+from tightrope.core import labels, seeds
 from tightrope.core.data import Dataset
 from tightrope.core.files import write_atomically
 from tightrope.training.game import Game
@@ -27,8 +30,14 @@ class Previews:
 
     def __init__(self, game: Game, dataset: Dataset, folder: Path, seed: int) -> None:
         self.recipe, self.engine, self.modality, self.folder = game.recipe, game.engine, dataset.modality, folder
-        count = POINTS if dataset.modality.exact else IMAGES
-        self.z = self.engine.bring(self.recipe.latents(count, seeds.generator(seed, "preview")))
+        count = rows = POINTS if dataset.modality.exact else IMAGES
+        self.columns: int | None = None
+        self.labels: Tensor | None = None
+        if self.recipe.CONDITIONAL:
+            rows, self.columns = labels.side_by_side(dataset.spec, count)
+            self.labels = self.engine.bring(torch.arange(self.columns).repeat(rows))
+        z = self.recipe.latents(rows, seeds.generator(seed, "preview"))
+        self.z = self.engine.bring(z.repeat_interleave(self.columns or 1, 0))
         if not (folder / "reals.png").exists():
             index = torch.randperm(len(dataset), generator=seeds.generator(seed, "reals"))[:count]
             save_picture(folder / "reals.png", self.modality.grid(dataset.batch(index)))
@@ -37,7 +46,7 @@ class Previews:
     def draw(self, nets: dict[str, nn.Module], seen: int) -> Path:
         """Write the preview of these weights; returns its path."""
         with self.engine.autocast():
-            samples = self.recipe.sample(nets, self.z)
+            samples = self.recipe.sample(nets, self.z, self.labels)
         path = self.folder / "samples" / f"{seen:012d}.png"
-        save_picture(path, self.modality.grid(samples.float().cpu()))
+        save_picture(path, self.modality.grid(samples.float().cpu(), self.columns))
         return path

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from tightrope.core import seeds
+from tightrope.core import labels, seeds
 from tightrope.core.data import Modality
 from tightrope.training.game import Game
 
@@ -47,7 +48,12 @@ class Watch:
     @torch.no_grad()
     def _samples(self) -> np.ndarray:
         game, engine = self.game, self.game.engine
-        z = engine.bring(game.recipe.latents(SAMPLES, seeds.generator(game.seed, "watch", game.seen)))
+        generator = seeds.generator(game.seed, "watch", game.seen)
+        z = engine.bring(game.recipe.latents(SAMPLES, generator)).split(BATCH)
+        asked: tuple[Tensor | None, ...] = (None,) * len(z)
+        if game.recipe.CONDITIONAL:
+            asked = engine.bring(labels.draw(game.spec, SAMPLES, generator)).split(BATCH)
+        nets = game.average.nets
         with engine.autocast():
-            parts = [game.recipe.sample(game.average.nets, part).float().cpu() for part in z.split(BATCH)]
+            parts = [game.recipe.sample(nets, *pair).float().cpu() for pair in zip(z, asked, strict=True)]
         return self.modality.to_array(torch.cat(parts))

@@ -1,0 +1,37 @@
+"""What a recipe need not say: `@recipe` gives its class these where it has none of its own. Axis: N batch, Z latent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tightrope.core.game import Knobs, Networks
+
+ATTRIBUTES: dict[str, Any] = {"CONDITIONAL": False, "AVERAGED": ("G",), "BUFFERS": "average"}
+
+
+def schedule(self: Any, seen: int, progress: float) -> Knobs:
+    """Constant rates; the average's half-life is the field `ema`, where there is one."""
+    return Knobs(ema=getattr(self, "ema", 0.0))
+
+
+def latents(self: Any, n: int, generator: torch.Generator) -> Tensor:
+    """Standard normal, (N, Z), with Z the field `z`."""
+    return torch.randn(n, self.z, generator=generator)
+
+
+def sample(self: Any, nets: Networks, z: Tensor, labels: Tensor | None = None) -> Tensor:
+    """G's output; a conditional recipe's G is given the labels too."""
+    return nets["G"](z, labels) if self.CONDITIONAL else nets["G"](z)
+
+
+METHODS = {method.__name__: method for method in (schedule, latents, sample)}
+
+
+def complete(cls: type) -> None:
+    """Give a recipe's class every default that it does not define."""
+    for name, value in {**ATTRIBUTES, **METHODS}.items():
+        if not hasattr(cls, name):
+            setattr(cls, name, value)
