@@ -162,7 +162,7 @@ def _of_generator(path: Path, run: Run | None, count: int, seed: int, recipe: st
     """A generator's samples: as many latents as asked for, the same for the same seed."""
     generator = load(path, recipe)
     of_run = run.record["seed"] if run else 0
-    names = ("judge", *([seed] if seed else []))
+    names: tuple[int | str, ...] = ("judge", *([seed] if seed else []))
     z = generator.recipe.latents(count, seeds.generator(of_run, *names))
     by_class = generator.recipe.CONDITIONAL
     asked = labels.draw(generator.spec, count, seeds.generator(of_run, *names, "class")) if by_class else None
