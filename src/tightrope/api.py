@@ -35,7 +35,6 @@ __all__ = ["Options", "Run", "doctor", "evaluate", "leaderboard", "load", "resum
 
 TICKS = 60  # of a run, unless that would be more than TICK_SECONDS each
 TICK_SECONDS = 20.0
-FEW = 10_000  # samples below which a recipe's preset for few is chosen
 
 
 def train(
@@ -73,7 +72,7 @@ def train(
     _set_threads(options.threads)
     engine = Engine(options.device)
     dataset = data_room.load(data, size=options.size, progress=_decoding(options.listeners))
-    built = _build(header, recipe, dataset, preset, fields)
+    built = recipes.build(recipe, dataset.spec, preset, fields, dataset.name)
     record = {
         "tightrope": tightrope.__version__,
         "recipe": recipe_record(header, recipe, built, preset, fields),
@@ -197,16 +196,6 @@ def _decoding(listeners: tuple[Listener, ...]) -> Callable[[int, int], None]:
             listener({"event": "decoding", "done": done, "total": total})
 
     return tell
-
-
-def _build(header: recipes.Header, recipe: str, dataset: Dataset, preset: str | None, fields: dict[str, Any]) -> Any:
-    """The recipe with its fields, checked against the data."""
-    spec = dataset.spec
-    if spec.modality not in header.modalities:
-        raise InputError(f"recipe {header.name} makes {' and '.join(header.modalities)}, {dataset.name} holds {spec.modality}.")
-    few = [f"{spec.modality}-few"] * (spec.count < FEW)
-    chosen = header.resolve(preset, fields, (f"{spec.modality}-{spec.size}", *few, spec.modality))
-    return recipes.find(recipe)(**chosen)
 
 
 def _circumstances(built: Any, dataset: Dataset, engine: Engine, budget: Budget, options: Options) -> dict[str, Any]:

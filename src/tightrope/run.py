@@ -114,7 +114,7 @@ def recipe_record(header: recipes.Header, file: str, built: Any, preset: str | N
     own_file = str(Path(file).resolve()) if file.endswith(".py") else file
     return {
         "name": header.name, "file": own_file, "title": header.sentence, "paper": header.paper, "preset": preset,
-        "fields": values(built), "overrides": fields, "declared": declared,
+        "fields": values(built), "overrides": fields, "declared": declared, "conditional": built.CONDITIONAL,
     }  # fmt: skip
 
 

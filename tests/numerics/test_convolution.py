@@ -5,9 +5,11 @@ import copy
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tightrope.networks.layers import convolution, winograd
 from tightrope.networks.layers.convolution import FastConv2d, FastConvTranspose2d
+from tightrope.networks.layers.rectifier import rectified
 
 LAYERS = {
     "down": (nn.Conv2d(32, 48, 4, 2, 1, bias=False), (3, 32, 8, 16)),
@@ -102,6 +104,63 @@ def test_autocast_stays_near_fp32(name: str) -> None:
     assert z.dtype == torch.bfloat16 and all(t.dtype == torch.float32 for t in got)
     for a, b in zip([z, *got], [y, *expected], strict=True):
         assert torch.cosine_similarity(a.double().flatten(), b.double().flatten(), dim=0) > 0.9999
+
+
+@pytest.mark.parametrize("name", ["down", "down, thin"])
+def test_gradient_penalty_in_bf16_stays_near_fp32(name: str) -> None:
+    layer, shape = copy.deepcopy(LAYERS[name][0]).float(), LAYERS[name][1]
+    x = torch.randn(shape)
+
+    def penalty(m: nn.Module) -> Tensor:
+        points = x.clone().requires_grad_(True)
+        (d,) = torch.autograd.grad(m(points).tanh().square().sum(), points, create_graph=True)
+        return torch.autograd.grad(d.float().square().sum(), m.weight)[0]  # type: ignore[arg-type]
+
+    expected = penalty(layer)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = penalty(accelerate(copy.deepcopy(layer)))
+    assert found.dtype == torch.float32
+    assert torch.cosine_similarity(found.flatten(), expected.flatten(), dim=0) > 0.999
+
+
+class Count(TorchDispatchMode):
+    """How often gradients of convolutions are computed by PyTorch's kernels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backward = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.backward += function is torch.ops.aten.convolution_backward.default
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_penalty_sends_no_zeros_through_the_layers_below() -> None:
+    """Four layers, rectified: four gradients to the input, and no second set of them that is zero. (The gradients in the
+    weights are convolutions in PyTorch's double backward pass.)"""
+
+    def penalise(rectify) -> int:
+        torch.manual_seed(0)
+        layers = nn.ModuleList([nn.Conv2d(4, 4, 3, 1, 1) for _ in range(4)])
+        x = h = torch.randn(2, 4, 8, 8, requires_grad=True)
+        with Count() as count:
+            for layer in layers:
+                h = rectify(layer(h))
+            (gradient,) = torch.autograd.grad(h.sum(), x, create_graph=True)
+            gradient.square().sum().backward()
+        return count.backward
+
+    assert penalise(lambda x: rectified(x, 0.2)) == penalise(rectified) == 4
+    assert penalise(torch.relu) == 8, "if PyTorch learned it too, `rectified` can go"
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2])
+def test_rectified(slope: float) -> None:
+    x = torch.randn(3, 4, dtype=torch.double, requires_grad=True)
+    assert torch.equal(rectified(x, slope), nn.functional.leaky_relu(x, slope))
+    assert torch.equal(rectified(x.detach(), slope), nn.functional.leaky_relu(x.detach(), slope))
+    assert torch.autograd.gradcheck(lambda x: rectified(x, slope), x)
+    assert torch.autograd.gradgradcheck(lambda x: rectified(x, slope) ** 2, x)
 
 
 def test_frozen_layer_gets_no_gradient() -> None:

@@ -1,4 +1,4 @@
-"""DiffAugment: random colour and translation that gradients pass through. Axes: N batch, C channel, H W pixels in [-1, 1].
+"""DiffAugment: random colour, translation and cutout that gradients pass through. Axis: N batch, C channel, H W pixels.
 
 Zhao et al. 2020, "Differentiable augmentation for data-efficient GAN training", section 3. Randomness comes from torch's
 global generator, which the loop seeds for every move.
@@ -40,8 +40,21 @@ def translate(x: Images, fill: Literal["constant", "replicate"] = "replicate") -
     return padded[sample, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def augment(x: Images, p: float) -> Images:
-    """Both, each image with probability `p`."""
-    if p <= 0:
+def cutout(x: Images) -> Images:
+    """A square of half the side becomes 0; its centre may lie anywhere, so that some of it may be outside."""
+    (n, _, h, w), device = x.shape, x.device
+    inside = []
+    for side in (h, w):
+        size = int(side / 2 + 0.5)
+        centre = torch.randint(0, side + (1 - size % 2), (n, 1), device=device)
+        place = torch.arange(side, device=device)
+        first, last = (centre - size // 2).clamp_min(0), (centre - size // 2 + size - 1).clamp_max(side - 1)
+        inside.append((place >= first) & (place <= last))
+    return x * ~(inside[0][:, None, :, None] & inside[1][:, None, None, :])
+
+
+def augment(x: Images, p: float | Tensor) -> Images:
+    """Colour and translation, each image with probability `p`."""
+    if not isinstance(p, Tensor) and p <= 0:
         return x
     return torch.where(_draw(x) < p, translate(colour(x)), x)

@@ -11,9 +11,10 @@ from typing import Any
 from tightrope import judging
 from tightrope.cli.console import counting
 from tightrope.core.errors import InputError
-from tightrope.metrics.protocol import line
+from tightrope.metrics.protocol import is_by_class, line
 
 LEAST = 100  # samples that --count may ask for at least
+WORST = 3  # classes that are shown of all
 Record = dict[str, Any]
 
 
@@ -88,10 +89,23 @@ def metrics_table(records: list[Record]) -> str:
         hint = {"lower": "↓", "higher": "↑"}.get(str(record.get("better")), " ")
         lines.append(f"{record['name']:<40}{hint:<2}{_number(record['value']):>10}  {_span(record):<20}{_null(record):>10}")
     for record in records:
-        if isinstance(record["value"], dict):
+        if is_by_class(record):
+            lines.append(f"{record['name']:<42}{_worst(record)}")
+        elif isinstance(record["value"], dict):
             lines.append(f"{record['name']:<42}" + "  ".join(f"{name} {share:.1%}" for name, share in record["value"].items()))
     lines += [f"note: {note}" for note in dict.fromkeys(note for record in records for note in record.get("notes", []))]
     return "\n".join(lines + [line(records[0]["protocol"])] if records else [])
+
+
+def _worst(record: Record) -> str:
+    """The classes that are farthest on the wrong side of their nulls; --json and the report have them all."""
+    lower = record.get("better") == "lower"
+    write = _number if lower else "{:.0%}".format
+    values, nulls = record["value"], record.get("null") or {}
+    behind = {name: (value - nulls.get(name, 0)) * (1 if lower else -1) for name, value in values.items()}
+    shown = sorted(behind, key=behind.__getitem__, reverse=True)[:WORST]
+    text = "  ".join(f"{name} {write(values[name])} (real {write(nulls.get(name, math.nan))})" for name in shown)
+    return text if len(values) <= WORST else f"worst of {len(values)}: {text}"
 
 
 def _number(value: Any) -> str:

@@ -26,8 +26,9 @@ ABOUT = f"""Tightrope {__version__}: train, steady, judge and serve generative a
   tightrope leaderboard runs               runs side by side
   tightrope report RUN                     write report.html
   tightrope recipes                        the systems, and the papers they come from
-  tightrope show RECIPE                    one recipe's fields, bounds and presets
+  tightrope show RECIPE                    one recipe's fields, networks, phases drawn, and what they cost
   tightrope data [NAME|PATH]               what training would see
+  tightrope bench [NAME]                   published benchmarks, run and set beside the published figures
 
 Every verb takes --help and --json. Exit codes: 0 done, 2 wrong input, 3 the run could not go on, 130 interrupted."""
 
@@ -72,7 +73,7 @@ def _run(words: list[str]) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     VERBS[verb][0](parser)
     arguments, rest = parser.parse_known_args(words[1:])
-    if rest and verb != "train":
+    if rest and verb not in ("train", "show"):
         flags = [flag for item in parser._actions for flag in item.option_strings]
         raise nearest(rest[0], flags, f"tightrope {verb}: the argument")
     arguments.rest = rest
@@ -143,16 +144,28 @@ def _resume_arguments(parser: Parser) -> None:
 
 def _sample_arguments(parser: Parser) -> None:
     parser.description = "Draw samples from a trained generator. The same seed gives the same sample."
-    parser.epilog = "example:\n  tightrope sample runs/00000-swift-fashion --seeds 0-63 --out faces --grid --gif"
+    parser.epilog = """examples:
+  tightrope sample runs/00000-swift-fashion --seeds 0-63 --out faces --grid --gif
+  tightrope sample runs/00001-projection-fashion --class sandal,boot --out shoes --truncation 0.7
+  tightrope sample runs/00001-projection-fashion --mix sandal:boot --out mixed --gif"""
     _recipe_file(parser)
     add = parser.add_argument
     add("run", metavar="RUN", help="a run directory or a generator.safetensors")
-    add("--seeds", metavar="S", default="0-63", help="like 0-63 or 1,5,10-12 (default: 0-63)")
+    add("--seeds", metavar="S", help="like 0-63 or 1,5,10-12 (default: 0-63; of a --mix 0-7)")
     add("--out", metavar="DIR", required=True, help="where the files go")
-    add("--grid", action="store_true", help="also one picture of all samples, grid.png")
+    add(
+        "--class",
+        dest="of_class",
+        metavar="C",
+        help="every seed in these classes: names, their beginnings or numbers, with commas",
+    )
+    add("--mix", metavar="A:B", help="instead one sheet, mix.png: a seed a row, from one class to the next")
+    add("--steps", metavar="N", type=int, help="columns of a --mix (default: 9 for two classes)")
+    add("--truncation", metavar="T", type=float, help="normal latents within -T ... T, such as 0.7: more typical, less diverse")
+    add("--grid", action="store_true", help="also one picture of all samples, grid.png; where there are classes one a column")
     add("--best", action="store_true", help="from the weights whose samples were the best, not from the last ones")
-    add("--npz", action="store_true", help="also all samples as an array, samples.npz")
-    add("--gif", action="store_true", help="also interpolation.gif, through the first 16 seeds and back")
+    add("--npz", action="store_true", help="also all samples as an array, samples.npz, with their classes")
+    add("--gif", action="store_true", help="also interpolation.gif, through the first 16 seeds and back (of a --mix: mix.gif)")
 
 
 def _judging_arguments(parser: Parser, what: str | int) -> None:
@@ -214,8 +227,9 @@ def _recipes_arguments(parser: Parser) -> None:
 
 
 def _show_arguments(parser: Parser) -> None:
-    parser.description = "Show a recipe's fields: default, bounds, the paper's value, and the presets."
-    parser.add_argument("recipe", metavar="RECIPE", help="a name of `tightrope recipes` or a recipe's file")
+    from tightrope.cli import showing
+
+    showing.arguments(parser)
 
 
 def _data_arguments(parser: Parser) -> None:
@@ -235,18 +249,25 @@ def _later(name: str, module: str = "verbs") -> Callable[[Namespace], None]:
     return run
 
 
+def _bench_arguments(parser: Parser) -> None:
+    from tightrope.cli import bench
+
+    bench.arguments(parser)
+
+
 VERBS: dict[str, tuple[Callable[[Parser], None], Callable[[Namespace], None]]] = {
     "train": (_train_arguments, _train),
     "resume": (_resume_arguments, _later("resume")),
-    "sample": (_sample_arguments, _later("sample")),
+    "sample": (_sample_arguments, _later("sample", "sampling")),
     "evaluate": (_evaluate_arguments, _later("evaluate", "judging")),
     "doctor": (_doctor_arguments, _later("doctor", "judging")),
     "leaderboard": (_leaderboard_arguments, _later("leaderboard", "judging")),
     "extractors": (_extractors_arguments, _later("extractors", "listing")),
     "report": (_report_arguments, _later("report")),
     "recipes": (_recipes_arguments, _later("recipes", "listing")),
-    "show": (_show_arguments, _later("show", "listing")),
+    "show": (_show_arguments, _later("show", "showing")),
     "data": (_data_arguments, _later("data")),
+    "bench": (_bench_arguments, _later("bench", "bench")),
 }
 
 

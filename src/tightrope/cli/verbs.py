@@ -10,17 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from tightrope import api
 from tightrope import data as data_room
 from tightrope.cli import console
 from tightrope.cli.judging import metrics_table
-from tightrope.cli.parsing import seed_list
-from tightrope.core.errors import InputError
 from tightrope.core.files import write_atomically
-
-ARC = 12  # frames of an interpolation from one seed to the next
 
 
 def train(arguments: Namespace, recipe: str, data: str, fields: dict[str, Any]) -> None:
@@ -69,39 +64,6 @@ def report(arguments: Namespace) -> None:
     print(json.dumps({"report": str(path)}) if arguments.json else path)
 
 
-def sample(arguments: Namespace) -> None:
-    """Write samples, and what was asked for beside them."""
-    seeds = seed_list(arguments.seeds)
-    out = Path(arguments.out)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out}: is a file; name a directory.")
-    generator = (
-        api.Run(arguments.run, arguments.recipe).generator(best=True)
-        if arguments.best
-        else api.load(arguments.run, arguments.recipe)
-    )
-    modality = data_room.modality_of(generator.spec)
-    samples = generator.sample(seeds=seeds)
-    out.mkdir(parents=True, exist_ok=True)
-    written = modality.save(samples, [f"{seed:06d}" for seed in seeds], out)
-    if arguments.grid:
-        written.append(_picture(out / "grid.png", modality.grid(samples)))
-    if arguments.npz:
-        array = modality.to_array(samples)
-        written.append(out / "samples.npz")
-        write_atomically(written[-1], lambda p: _save_npz(p, samples=array, seeds=np.array(seeds)))
-    if arguments.gif:
-        written.append(out / "interpolation.gif")
-        path = generator.interpolate(seeds[:16], ARC)  # each cell walks the same closed path, an arc ahead of its neighbour
-        cells = torch.arange(min(16, len(seeds))) * ARC
-        frames = [modality.grid(path[(frame + cells) % len(path)]) for frame in range(len(path))]
-        write_atomically(written[-1], lambda p: _save_gif(p, frames))
-    if arguments.json:
-        print(json.dumps([str(path) for path in written]))
-    else:
-        print(f"{len(written)} files in {out}: {written[0].name} ... {written[-1].name}" if len(written) > 1 else written[0])
-
-
 def data(arguments: Namespace) -> None:
     """List the embedded sets, or show one source."""
     if arguments.data is None:
@@ -123,8 +85,13 @@ def _facts(facts: dict[str, Any], indent: str = "") -> str:
     """A nested dictionary as aligned lines; long lists are cut with their count."""
     lines = []
     for key, value in facts.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and len(value) > 40:
+            first = dict(list(value.items())[:10])
+            lines += [f"{indent}{key} ({len(value)})", _facts(first, indent + "  "), f"{indent}  ... (--json lists all)"]
+        elif isinstance(value, dict):
             lines += [f"{indent}{key}", _facts(value, indent + "  ")] if value else []
+        elif isinstance(value, tuple) and len(value) > 40:
+            lines.append(f"{indent}{key:<{24 - len(indent)}}{', '.join(map(str, value[:5]))} ... {value[-1]} ({len(value)})")
         elif isinstance(value, list):
             shown = [f"{indent}  {item}" for item in value[:20]]
             more = [f"{indent}  ... and {len(value) - 20} more (--json lists all)"] if len(value) > 20 else []
@@ -139,15 +106,3 @@ def _picture(path: Path, pixels: np.ndarray) -> Path:
 
     write_atomically(path, lambda p: Image.fromarray(pixels).save(p, format="PNG"))
     return path
-
-
-def _save_npz(path: Path, **arrays: np.ndarray) -> None:
-    with open(path, "wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-
-
-def _save_gif(path: Path, frames: list[np.ndarray]) -> None:
-    from PIL import Image
-
-    pictures = [Image.fromarray(frame) for frame in frames]
-    pictures[0].save(path, format="GIF", save_all=True, append_images=pictures[1:], duration=80, loop=0)

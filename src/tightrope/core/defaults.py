@@ -13,8 +13,8 @@ ATTRIBUTES: dict[str, Any] = {"CONDITIONAL": False, "AVERAGED": ("G",), "BUFFERS
 
 
 def schedule(self: Any, seen: int, progress: float) -> Knobs:
-    """Constant rates; the average's half-life is the field `ema`, where there is one."""
-    return Knobs(ema=getattr(self, "ema", 0.0))
+    """Constant rates; the average's half-life is the field `ema`, where there is one, and at most a tenth of what was seen."""
+    return Knobs(ema=min(getattr(self, "ema", 0.0), 0.1 * seen))
 
 
 def latents(self: Any, n: int, generator: torch.Generator) -> Tensor:

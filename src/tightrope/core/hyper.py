@@ -95,7 +95,7 @@ def hyper(
 def fields(cls: type) -> dict[str, Hyper]:
     """The declared hyper-parameters of a recipe class, in order."""
     return {
-        f.name: Hyper(name=f.name, type=str(f.type), default=f.default, **f.metadata)  # type: ignore[arg-type]
+        f.name: Hyper(name=f.name, type=getattr(f.type, "__name__", str(f.type)), default=f.default, **f.metadata)  # type: ignore[arg-type]
         for f in dataclasses.fields(cls)
         if f.metadata
     }

@@ -13,3 +13,13 @@ def mean(x: Tensor) -> Tensor:
         dist.all_reduce(value)
         value = value / dist.get_world_size()
     return value
+
+
+def batch_mean(x: Tensor) -> Tensor:
+    """The mean over the samples of all processes, (N, ...) to (...), with its graph: gradients reach every process's part."""
+    value = x.mean(0)
+    if dist.is_available() and dist.is_initialized():
+        from torch.distributed.nn.functional import all_reduce  # its backward pass sums over the processes too
+
+        value = all_reduce(value) / dist.get_world_size()
+    return value

@@ -15,6 +15,7 @@ EMBEDDED = {
 IMAGE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"})
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 KNOWN = "a folder or .zip of images, .npz, .npy, IDX files (*-ubyte, *-ubyte.gz), or a .csv of points"
+STACKED = "stacked:"  # before the folder of MNIST whose digits are stacked, see `tightrope.data.stacked`
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
 
 

@@ -13,6 +13,7 @@ import torch
 from tightrope.data.images import ImageDataset
 from tightrope.data.loading import load
 from tightrope.data.points import PointDataset
+from tightrope.data.stacked import StackedDataset
 
 
 def inspect(
@@ -46,7 +47,7 @@ def inspect(
     return {**record, "originals": dataset.index.get("originals", {}), "cache": str(dataset.folder)}
 
 
-def _class_counts(dataset: ImageDataset | PointDataset) -> dict[str, int]:
+def _class_counts(dataset: ImageDataset | PointDataset | StackedDataset) -> dict[str, int]:
     labels = dataset.labels(torch.arange(len(dataset)))
     if labels is None:
         return {}

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from tightrope.core.errors import InputError
 from tightrope.data.arrays import load_array, load_table
-from tightrope.data.catalog import EMBEDDED, IMAGE_SUFFIXES, KNOWN, TABLE_SUFFIXES, near, shown
+from tightrope.data.catalog import EMBEDDED, IMAGE_SUFFIXES, KNOWN, STACKED, TABLE_SUFFIXES, near, shown
 from tightrope.data.embedded import load_embedded
 from tightrope.data.files import load_container
 from tightrope.data.idx import find_idx, is_idx, load_idx
 from tightrope.data.images import ImageDataset
 from tightrope.data.points import PointDataset, grid25, ring8
 from tightrope.data.sources import Folder, Zip
+from tightrope.data.stacked import StackedDataset, load_stacked
 
 SIZES = range(8, 1025)
 
@@ -28,12 +29,12 @@ def load(
     size: int | None = None,
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> ImageDataset | PointDataset:
+) -> ImageDataset | PointDataset | StackedDataset:
     """Data by embedded name or path.
 
     Args:
-        data: an embedded name (see `names()`), a folder or zip of images, .npz, .npy, IDX files, or a .csv of points.
-            A name wins over a path; write ./fashion for a folder of that name.
+        data: an embedded name (see `names()`), a folder or zip of images, .npz, .npy, IDX files, a .csv of points, or
+            stacked:FOLDER with a folder of MNIST. A name wins over a path; write ./fashion for a folder of that name.
         size: side of the square images in pixels, 8 to 1024; default: the set's own, see docs/data.md.
         cache: folder for decoded pixels; default $TIGHTROPE_CACHE or ~/.cache/tightrope.
         progress: called with (done, total) while images are decoded.
@@ -47,6 +48,8 @@ def load(
     cache = None if cache is None else Path(cache)
     if name in EMBEDDED and (isinstance(data, str) or not Path(data).exists()):
         return _embedded(name, size, cache)
+    if name.startswith(STACKED):
+        return load_stacked(name, size, cache, progress)
     path = _existing(name)
     if path.is_dir():
         return _folder(path, size, cache, progress)

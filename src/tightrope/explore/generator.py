@@ -6,6 +6,7 @@ Opens `generator.safetensors`, which holds tensors and text only: nothing in it 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from tightrope.core import seeds as seeding
 from tightrope.core.errors import InputError
 from tightrope.core.game import Recipe
 from tightrope.core.spec import DataSpec
+from tightrope.explore.truncation import require_normal, truncated
 
 FORMAT = "tightrope-generator-1"
 BATCH = 256
+Classes = Tensor | str | int | Sequence[str | int]
 
 
 def read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -61,15 +64,38 @@ class Generator:
             built[player].load_state_dict(state)
             self.nets[player] = built[player].eval().requires_grad_(False)
 
-    def latents(self, seeds: list[int]) -> Float[Tensor, "n z"]:
-        """One latent a seed: seed 7 is the same latent in every call, whatever stands beside it."""
-        return torch.cat([self.recipe.latents(1, seeding.generator(seed, "sample")) for seed in seeds])
+    @property
+    def name(self) -> str:
+        """The recipe's, as errors name it."""
+        return Path(self.header.get("recipe", type(self.recipe).__name__)).stem
+
+    def latents(self, seeds: list[int], truncation: float | None = None) -> Float[Tensor, "n z"]:
+        """One latent a seed: seed 7 is the same latent in every call, whatever stands beside it.
+
+        Args:
+            truncation: t above 0 brings normal latents into (-t, t), the same seed nearer to the mean; see `truncation`.
+        """
+        z = torch.cat([self.recipe.latents(1, seeding.generator(seed, "sample")) for seed in seeds])
+        if truncation is None:
+            return z
+        require_normal(self.recipe, f"recipe {self.name}")
+        return truncated(z, truncation)
 
     def labels(self, seeds: list[int]) -> Int64[Tensor, " n"] | None:
         """One class a seed, drawn in the proportions of the data; None where samples are not made by class."""
         if not self.recipe.CONDITIONAL:
             return None
         return torch.cat([labelling.draw(self.spec, 1, seeding.generator(seed, "class")) for seed in seeds])
+
+    def classes(self, named: Sequence[str | int]) -> list[int]:
+        """Classes by name (in any case, or how it begins) or number.
+
+        Raises:
+            InputError: no such class, or samples are made without classes.
+        """
+        if not self.recipe.CONDITIONAL:
+            raise InputError(f"recipe {self.name} makes samples without classes; leave the class out.")
+        return labelling.named(named, self.spec)
 
     @torch.no_grad()
     def decode(self, z: Float[Tensor, "n z"], labels: Tensor | None = None) -> Float[Tensor, "n *x"]:
@@ -81,23 +107,72 @@ class Generator:
         """
         if (labels is not None) != self.recipe.CONDITIONAL:
             needs = "needs a class for every sample" if labels is None else "makes samples without classes"
-            raise InputError(f"recipe {self.header.get('recipe', type(self.recipe).__name__)} {needs}.")
+            raise InputError(f"recipe {self.name} {needs}.")
         parts = zip(z.split(BATCH), labels.split(BATCH) if labels is not None else [None] * len(z), strict=False)
         return torch.cat([self.recipe.sample(self.nets, *part).float().cpu() for part in parts])
 
     def sample(
-        self, n: int | None = None, *, seeds: list[int] | None = None, labels: Tensor | None = None
+        self,
+        n: int | None = None,
+        *,
+        seeds: list[int] | None = None,
+        labels: Classes | None = None,
+        truncation: float | None = None,
     ) -> Float[Tensor, "n *x"]:
-        """Draw samples for `seeds`, or for seeds 0 to n - 1; of the classes `labels`, or of each seed's own class."""
-        chosen = list(range(n or 1)) if seeds is None else seeds
-        return self.decode(self.latents(chosen), self.labels(chosen) if labels is None else labels)
+        """Draw samples for `seeds`, or for seeds 0 to n - 1.
 
-    def interpolate(self, seeds: list[int], steps: int = 12) -> Float[Tensor, "n *x"]:
-        """Samples along great arcs from each seed's latent to the next and back to the first, `steps` an arc."""
-        ends = self.latents([*seeds, seeds[0]])
-        arcs = [_slerp(a, b, steps) for a, b in zip(ends[:-1], ends[1:], strict=True)]
-        classes = self.labels(seeds)
-        return self.decode(torch.cat(arcs), None if classes is None else classes.repeat_interleave(steps))
+        Args:
+            labels: one class for all, by name or number ("sandal", 5); one a sample; or a tensor as `decode` takes it. None:
+                each seed's own class.
+            truncation: see `latents`.
+        """
+        chosen = list(range(n or 1)) if seeds is None else seeds
+        return self.decode(self.latents(chosen, truncation), self._labels(chosen, labels))
+
+    def mix(self, *named: str | int, seeds: list[int], steps: int = 9, truncation: float | None = None) -> Float[Tensor, "n *x"]:
+        """Each seed's latent from one class to the next in `steps` mixtures of their shares: len(seeds) * steps samples, a
+        seed's beside each other, the classes themselves first and last.
+
+        Raises:
+            InputError: fewer than two classes or steps, an unknown class, or samples are made without classes.
+        """
+        stops = self.classes(named)
+        if len(stops) < 2 or steps < 2:
+            raise InputError(f"mix: {len(stops)} classes in {steps} steps; at least two of both are needed.")
+        shares = labelling.mixtures(stops, steps, len(self.spec.classes))
+        z = self.latents(seeds, truncation).repeat_interleave(steps, 0)
+        return self.decode(z, shares.repeat(len(seeds), 1))
+
+    def interpolate(
+        self, seeds: list[int], steps: int = 12, *, labels: Classes | None = None, truncation: float | None = None
+    ) -> Float[Tensor, "n *x"]:
+        """Samples along great arcs from each seed's latent to the next and back to the first, `steps` an arc.
+
+        Classes are mixed along the way, from each seed's (or those given as for `sample`) to the next one's.
+        """
+        ends = self.latents([*seeds, seeds[0]], truncation)
+        arcs = torch.cat([_slerp(a, b, steps) for a, b in zip(ends[:-1], ends[1:], strict=True)])
+        given = self._labels(seeds, labels)
+        if given is None:
+            return self.decode(arcs)
+        here = labelling.weights(given, len(self.spec.classes)).repeat_interleave(steps, 0)
+        t = (torch.arange(steps) / steps).repeat(len(seeds))[:, None]
+        return self.decode(arcs, (1 - t) * here + t * here.roll(-steps, 0))
+
+    def _labels(self, seeds: list[int], given: Classes | None) -> Tensor | None:
+        """Labels as `decode` takes them, one a seed."""
+        if given is None:
+            return self.labels(seeds)
+        if not isinstance(given, Tensor):
+            given = torch.tensor(self.classes([given] * len(seeds) if isinstance(given, (str, int)) else given))
+        if len(given) != len(seeds):
+            raise InputError(f"labels: {len(given)} classes for {len(seeds)} samples; give one for all, or one a sample.")
+        k = len(self.spec.classes)
+        if given.shape[1:] != ((k,) if given.is_floating_point() else ()):
+            raise InputError(f"labels: the shape {tuple(given.shape)}; classes are whole numbers (N,), or shares (N, {k}).")
+        if not given.is_floating_point() and not bool(((given >= 0) & (given < k)).all()):
+            raise InputError(f"labels: from {int(given.min())} to {int(given.max())}; there are classes 0 to {k - 1}.")
+        return given
 
     def facts(self) -> dict[str, Any]:
         """The header with its JSON values read."""

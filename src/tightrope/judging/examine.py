@@ -15,20 +15,25 @@ from torch.nn.functional import interpolate
 
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
-from tightrope.judging.measure import domain_of, place_for, resolve, sampler
+from tightrope.core.labels import WIDEST
+from tightrope.judging.measure import class_records, domain_of, place_for, resolve, sampler
 from tightrope.judging.pairing import Progress
 from tightrope.judging.subjects import Asked, Case, open_case
 from tightrope.metrics import judge
+from tightrope.metrics.by_class import Labelled, usual_accuracy
 from tightrope.metrics.diagnosis import Diagnosis, Sample, diagnose
 from tightrope.metrics.extractor import Extractor
 from tightrope.metrics.features import Features
 from tightrope.metrics.neighbours import Nearest, nearest
+from tightrope.metrics.protocol import is_by_class
 from tightrope.report import doctor as page
+from tightrope.report.classes import Column
 from tightrope.report.records import number, part, read_events, ticks
 
 WORSE = 0.1  # of the score, between a run's best samples and its last
 SHEET = 64  # samples of a sheet
 COUPLES = 16  # of a gallery
+IN_COLUMN = 4  # samples of a class
 AMONG = 2_000  # samples among which those nearest to real ones are looked for, to be shown
 THUMBNAIL = 64  # pixels: what the diagnosis and the page see of larger images
 SCATTER = 2_500  # points of a sheet
@@ -67,11 +72,15 @@ def doctor(
     extractor, notes = _extractor(case, asked, progress)
     real, fake = _samples(case, extractor, progress)
     unseen = None if case.held_out is None else _real(case.held_out, extractor)
-    found = diagnose(real, fake, held_out=unseen, seed=seed)
+    usual = None
+    if fake.classes and real.labels is not None:
+        usual = usual_accuracy(extractor, Labelled(Features(real.features, real.logits), real.labels))
+    found = diagnose(real, fake, held_out=unseen, usual=usual, seed=seed)
     record = _record(case, extractor, found, real, fake, seed)
     events = read_events(case.subject.run.path) if case.subject.run else []
     record |= {"notes": [*case.subject.notes, *notes, *_training_notes(events)], "page": str(path)}
-    page.write(path, record, _sheets(case), _galleries(case, found, real, fake), ticks(events))
+    shown = _galleries(case, found, real, fake)
+    page.write(path, record, _sheets(case), shown, ticks(events), _columns(case))
     return record
 
 
@@ -115,14 +124,14 @@ def _samples(case: Case, extractor: Extractor, progress: Progress | None) -> tup
     fake = judge.generated_features(extractor, sampler(subject, progress), data, subject.count, key)
     classes = extractor.classes if judge.at_home(extractor, data.spec) else ()
     made = _small(judge.generated(sampler(subject), data, subject.count))
-    return _real(data, extractor, classes, progress), Sample(made, fake.values, fake.logits, classes)
+    return _real(data, extractor, classes, progress), Sample(made, fake.values, fake.logits, classes, subject.asked)
 
 
 def _real(data: Dataset, extractor: Extractor, classes: tuple[str, ...] = (), progress: Progress | None = None) -> Sample:
     """Real samples: all of them, unless that is more than MOST_REAL."""
     index = _real_index(data)
     read = judge.reference(extractor, data, len(index), progress)
-    return Sample(_small(judge.stored(data, index)), read.values, read.logits, classes)
+    return Sample(_small(judge.stored(data, index)), read.values, read.logits, classes, data.labels(index))
 
 
 def _real_index(data: Dataset) -> Tensor:
@@ -150,12 +159,14 @@ def _record(case: Case, extractor: Extractor, found: Diagnosis, real: Sample, fa
     protocol = judge.protocol_of(extractor, data, read[0], subject.count, seed)
     if case.held_out is not None:
         protocol |= {"held_out": f"{case.held_out.name} {case.held_out.fingerprint[:12]}, {len(case.held_out)} samples"}
+    shares = judge.class_records(extractor, *read, protocol)[0] if fake.classes else None
     return {
         "verdict": found.verdict,
         "summary": found.findings[0].sentence,
         "findings": [_plain(finding.to_json()) for finding in found.findings],
         "checks": [_plain(check.to_json()) | {"ok": not check.alarm} for check in found.checks],
-        "classes": judge.class_records(extractor, *read, protocol)[0] if fake.classes else None,
+        "classes": shares,
+        "by_class": [entry for entry in class_records(case, extractor, seed) if is_by_class(entry)],
         "subject": subject.name,
         "data": data.name,
         "protocol": protocol,
@@ -177,6 +188,22 @@ def _sheets(case: Case) -> list[page.Sheet]:
     return [page.Sheet(title="Judged", pixels=modality.grid(made)), page.Sheet(title="Real", pixels=modality.grid(real))]
 
 
+def _columns(case: Case) -> list[Column]:
+    """Samples made for each class above real ones of it; [] where that is not known."""
+    asked, data = case.subject.asked, case.data
+    index = _real_index(data)
+    known = data.labels(index)
+    if asked is None or known is None or data.modality.exact:
+        return []
+    found = []
+    for k, name in enumerate(data.spec.classes[:WIDEST]):
+        ours, theirs = (asked == k).nonzero().flatten()[:IN_COLUMN], index[known == k][:IN_COLUMN]
+        if len(ours) and len(theirs):
+            made, real = (data.modality.grid(part, columns=1) for part in (case.subject.at(ours), data.batch(theirs)))
+            found.append(Column(name=name, made=made, real=real))
+    return found
+
+
 class _Couples:
     """Pictures of a judged sample and a real one, one above the other."""
 
@@ -188,6 +215,16 @@ class _Couples:
 
     def real(self, i: int) -> Tensor:
         return self.case.data.batch(self.index[torch.tensor([i])])
+
+    def misread(self, chosen: list[int], asked: Tensor | None) -> list[tuple[np.ndarray, str]]:
+        """Judged samples above a real one of the class that was asked for."""
+        labels = self.case.data.labels(self.index)
+        if asked is None or labels is None:
+            return []
+        first = {int(k): int((labels == k).nonzero()[0]) for k in labels.unique()}
+        pairs = [(i, int(asked[i])) for i in chosen if int(asked[i]) in first][:COUPLES]
+        names = self.case.data.spec.classes
+        return [(self.picture(self.fake(i), self.real(first[k])), f"asked for {names[k]}") for i, k in pairs]
 
     def picture(self, above: Tensor, below: Tensor) -> np.ndarray:
         return self.case.data.modality.grid(torch.cat([above, below]), columns=1)
@@ -215,11 +252,13 @@ def _galleries(case: Case, found: Diagnosis, real: Sample, fake: Sample) -> list
     if case.data.modality.exact:
         return []
     evidence: dict[str, Any] = {name: value for check in found.checks for name, value in check.evidence.items()}
-    show, near = _Couples(case), nearest(fake.features, real.features)
+    show, near, asked = _Couples(case), nearest(fake.features, real.features), case.subject.asked
     copies = list(dict.fromkeys([*evidence.get("copies", []), *_closest(real.features, near)]))
     strangers = [(i, int(near.index[i, 0])) for i in evidence.get("strangers", [])]
     uncovered, covered = (show.region(evidence.get(name, []), real.features, fake.features) for name in ("uncovered", "covered"))
     shown = (
+        ("Not what was asked for", "Above samples that are read as another class, below a real one of the class asked for.",
+         show.misread(evidence.get("misread", []), asked)),
         ("Nearest training samples", "Above a judged sample, below the training sample that is nearest to it; the closest first.",
          show.of(copies)),
         ("Repetitions", "Judged samples that are nearly the same picture.", show.twins(evidence.get("clusters", []))),

@@ -40,7 +40,12 @@ def perceptual_records(case: Case, seed: int = 0) -> list[dict[str, Any]]:
     found = [record("LPIPS diversity", made.mean, "higher", protocol, interval=interval, null=real.mean)]
     if subject.generator is not None:
         generator = subject.generator
-        path = path_length(lambda z: _rgb(generator.decode(z)), generator.recipe.latents, load_lpips("vgg"))
+        classes = subject.asked  # a path keeps its class: both of its ends are decoded at the same place in the batch
+        path = path_length(
+            lambda z: _rgb(generator.decode(z, None if classes is None else classes[torch.arange(len(z)) % len(classes)])),
+            generator.recipe.latents,
+            load_lpips("vgg"),
+        )
         found.append(record(path.name, path.value, "lower", path.protocol))
     return [({} if subject.seen is None else {"seen": subject.seen}) | entry for entry in found]
 

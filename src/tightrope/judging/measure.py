@@ -16,7 +16,8 @@ from tightrope.core.files import cache_root
 from tightrope.judging.lpips import perceptual_records
 from tightrope.judging.pairing import Progress
 from tightrope.judging.subjects import Asked, Case, Subject, open_case
-from tightrope.metrics import extractors, judge
+from tightrope.metrics import by_class, extractors, judge
+from tightrope.metrics.by_class import Labelled
 from tightrope.metrics.extractor import Extractor
 from tightrope.metrics.extractors import domain
 
@@ -73,9 +74,27 @@ def measure(
         sampler(subject, progress), case.data, count=subject.count, references=case.asked, extractor=extractor,
         held_out=case.held_out, identity=subject.identity, seed=seed, quick=quick,
     )  # fmt: skip
+    found += class_records(case, extractor, seed)
     seen = {} if subject.seen is None else {"seen": subject.seen}
     notes = list(subject.notes)
     return [seen | record | ({"notes": [*record.get("notes", []), *notes]} if notes else {}) for record in found]
+
+
+def class_records(case: Case, extractor: Extractor, seed: int = 0) -> list[dict[str, Any]]:
+    """Whether samples are of the classes they were made for, and how good each class is; [] where no classes are known."""
+    subject, data = case.subject, case.data
+    if subject.asked is None:
+        return []
+    labels = data.labels(judge.spread_index(len(data), case.asked))
+    if labels is None:
+        return []
+    read = judge.reference(extractor, data, case.asked)  # from the cache: `judge.evaluate` has just read both
+    key = {"extractor": extractor.protocol, "generated": subject.identity, "count": subject.count}
+    made = judge.generated_features(extractor, sampler(subject), data, subject.count, key)
+    real, fake = Labelled(read, labels), Labelled(made, subject.asked)
+    protocol = judge.protocol_of(extractor, data, read, subject.count, seed)
+    found = by_class.accuracy_records(extractor, real, fake, protocol) if judge.at_home(extractor, data.spec) else []
+    return found + by_class.distance_records(extractor, real, fake, data.spec.classes, protocol, seed)
 
 
 def sampler(subject: Subject, progress: Progress | None = None) -> judge.Sampler:

@@ -21,6 +21,7 @@ from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.spec import DataSpec
 from tightrope.explore.generator import Generator
+from tightrope.judging.labelled import classes_asked
 from tightrope.judging.pairing import Pair, Progress, colour, require_alike, together
 from tightrope.metrics.extractor import Extractor
 from tightrope.metrics.judge import spread_index
@@ -48,7 +49,7 @@ class Subject:
         seen: of the generator, where it is known.
         run: the run, where it is one.
         generator: what draws the samples, where it is one of ours.
-        asked: the class that each sample was made for, where samples are made by class.
+        asked: the class that each sample was made for, where it is known.
     """
 
     name: str
@@ -189,6 +190,8 @@ def _of_samples(path: Path, pair: Pair, count: int) -> Subject:
     others = torch.tensor([i for i, name in enumerate(names) if name in PICTURES], dtype=torch.long)
     kept = torch.arange(len(samples))[~torch.isin(torch.arange(len(samples)), others)]
     chosen = kept[spread_index(len(kept), count)]
+    asked, strange = classes_asked(samples, chosen, names, real.spec.classes)
+    notes += strange
     wanted, there = real.spec.channels, samples.spec.channels
     if real.spec.modality == "images" and wanted != there:
         notes.append(f"the samples are {colour(there)} and the data is {colour(wanted)}: they were made {colour(wanted)}.")
@@ -207,6 +210,7 @@ def _of_samples(path: Path, pair: Pair, count: int) -> Subject:
         stem="" if path.is_dir() else path.name,
         count=len(chosen),
         at=lambda index: pair.at(chosen[index]),
+        asked=asked,
         identity=pair.identity | {"of": len(kept)},
         notes=tuple(notes),
     )

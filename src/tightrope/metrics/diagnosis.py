@@ -2,7 +2,7 @@
 
     diagnosis = diagnose(Sample(real_images, real_features), Sample(fake_images, fake_features))
     diagnosis.verdict        "healthy", or the gravest of: too few samples, unfaithful, duplicating, memorising,
-                             shrinking, mode dropping
+                             ignores its classes, mixes up classes, shrinking, mode dropping
 
 Each figure stands beside its null, the same figure of real samples in the fakes' place. An alarm needs both: a gap to the
 null that is larger than its scatter, and one that is large enough to matter, for real data drawn twice is never quite the same.
@@ -17,18 +17,19 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from tightrope.core.errors import InputError
 from tightrope.metrics import diagnosis_checks as checks
 from tightrope.metrics import diagnosis_figures as figures
 from tightrope.metrics.diagnosis_checks import Finding
+from tightrope.metrics.diagnosis_classes import IGNORES, MIXES, obeying
 from tightrope.metrics.diagnosis_figures import Space
 from tightrope.metrics.neighbours import feature_sets
 
 LEAST = 200  # fakes, and twice as many real samples; below that nothing is said
-GRAVITY = ("too few samples", "unfaithful", "duplicating", "memorising", "shrinking", "mode dropping")
+GRAVITY = ("too few samples", "unfaithful", "duplicating", "memorising", IGNORES, MIXES, "shrinking", "mode dropping")
 
 
 class Sample(NamedTuple):
@@ -39,12 +40,14 @@ class Sample(NamedTuple):
         features: of the extractor.
         logits: of its classes, or None.
         classes: their names; empty where they are not those of this data.
+        labels: the class that each sample is of, or was made for; None where that is not known.
     """
 
     stored: np.ndarray | None
     features: Float[Tensor, "N d"]
     logits: Float[Tensor, "N K"] | None = None
     classes: tuple[str, ...] = ()
+    labels: Int64[Tensor, " N"] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,13 +69,22 @@ class Diagnosis:
         return {"verdict": self.verdict, "findings": [finding.to_json() for finding in self.findings]}
 
 
-def diagnose(real: Sample, fake: Sample, *, held_out: Sample | None = None, seed: int = 0) -> Diagnosis:
+def diagnose(
+    real: Sample,
+    fake: Sample,
+    *,
+    held_out: Sample | None = None,
+    usual: Float[Tensor, " K"] | None = None,
+    seed: int = 0,
+) -> Diagnosis:
     """Say whether the fakes are as good as real, or what is wrong with them.
 
     Args:
         real: the training data, or a fair part of it; copies are looked for in what is given here.
         fake: what a generator made.
         held_out: at least 200 real samples that were not trained on; the null then rests on them, else on splits of `real`.
+        usual: share of real samples of each class that the extractor recognises (`by_class.usual_accuracy`); given, and the
+            fakes' labels known, it is asked whether they are of the classes they were made for.
         seed: of the splits.
 
     Raises:
@@ -89,13 +101,15 @@ def diagnose(real: Sample, fake: Sample, *, held_out: Sample | None = None, seed
     shares = None
     if real.classes and real.logits is not None and fake.logits is not None:
         shares = checks.class_shares(real.classes, real.logits, fake.logits)
-    answers = (
+    answers: tuple[Finding, ...] = (
         checks.mode_dropping(variety, shares),
         checks.shrinking(variety),
         checks.duplicating(spaces, seed),
         checks.memorising(near + [checks.nearness(space, seed) for space in spectra]),
         checks.unfaithful(near),
     )
+    if fake.classes and fake.logits is not None and fake.labels is not None and usual is not None:
+        answers += (obeying(fake.classes, fake.logits.argmax(1), fake.labels, usual),)
     alarms = tuple(sorted((answer for answer in answers if answer.alarm), key=_gravity))
     findings = alarms or (_healthy(answers[0]),)
     return Diagnosis(findings[0].name, findings, answers)
@@ -121,7 +135,7 @@ def _check(real: Sample, fake: Sample, held_out: Sample | None) -> None:
     if held_out is not None and len(held_out.features) < LEAST:
         raise InputError(f"diagnose: {len(held_out.features)} held-out samples; give at least {LEAST}, or none.")
     for name, sample in sets.items():
-        for what, rows in (("samples", sample.stored), ("logits", sample.logits)):
+        for what, rows in (("samples", sample.stored), ("logits", sample.logits), ("labels", sample.labels)):
             if rows is not None and len(rows) != len(sample.features):
                 raise InputError(f"diagnose: {name} has {len(rows)} {what} and {len(sample.features)} features; give one each.")
 

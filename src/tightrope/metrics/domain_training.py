@@ -93,7 +93,7 @@ def train_network(
     mean, deviation = known.mean(0), known.std(0)
     deviation = torch.where(deviation > 1e-3 * deviation.mean(), deviation, torch.ones(()))  # a dead feature stays at 0
     header = _header(dataset, network, size, classes, steps, seed)
-    facts = _facts(network, (features_of(network, held_out.images) - mean) / deviation, held_out, bool(classes), seed)
+    facts = _facts(network, (features_of(network, held_out.images) - mean) / deviation, held_out, classes, seed)
     header |= {name: json.dumps(value) for name, value in facts.items()} | {
         "facts": json.dumps([*facts, "training data", "seed"])
     }
@@ -237,18 +237,22 @@ def _moments(features: Float[Tensor, "N d"]) -> Moments:
     return moments
 
 
-def _facts(network: SmallCNN, features: Float[Tensor, "N d"], held_out: Split, labelled: bool, seed: int) -> dict[str, object]:
+def _facts(
+    network: SmallCNN, features: Float[Tensor, "N d"], held_out: Split, classes: tuple[str, ...], seed: int
+) -> dict[str, object]:
     """What the held-out part says of the network. Without labels its power is that over ten clusters of the pixels."""
-    facts: dict[str, object] = {"held out": f"{len(features)} images", "labels": "used" if labelled else "not used"}
+    facts: dict[str, object] = {"held out": f"{len(features)} images", "labels": "used" if classes else "not used"}
     groups = held_out.labels
-    if labelled:
+    if classes:
         right = network.head(features_of(network, held_out.images)).argmax(1) == held_out.labels
         facts["accuracy"] = round(right.double().mean().item(), 4)
+        known = {name: right[groups == k].double() for k, name in enumerate(classes)}
+        facts["accuracy by class"] = {name: round(part.mean().item(), 3) for name, part in known.items() if len(part)}
     else:
         coarse = F.adaptive_avg_pool2d(_normalise(held_out.images), 8).flatten(1)
         groups = assign(coarse, kmeans(coarse, min(10, len(coarse.unique(dim=0))), seed))
     power = missing_class_power(features, groups, seed)
-    what = "one missing class" if labelled else "one missing cluster of the pixels"
+    what = "one missing class" if classes else "one missing cluster of the pixels"
     facts["power"] = None if power is None else power._asdict() | {"of": what}
     return facts
 

@@ -8,6 +8,7 @@ from typing import Any
 from tightrope.core.errors import InputError
 
 Record = dict[str, Any]
+BY_CLASS = " by class"  # in the name of a record whose value is a table of one figure a class
 
 
 def record(
@@ -39,6 +40,11 @@ def record(
     entry |= {} if std is None else {"std": std}
     entry |= {"notes": list(notes)} if notes else {}
     return entry | {"protocol": protocol}
+
+
+def is_by_class(entry: Record) -> bool:
+    """Whether a record holds one figure a class."""
+    return isinstance(entry.get("value"), dict) and BY_CLASS in str(entry.get("name"))
 
 
 def differences(a: Record, b: Record) -> list[str]:

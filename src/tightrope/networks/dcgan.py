@@ -1,4 +1,4 @@
-"""DCGAN's networks: strided convolutions, batch normalisation, no fully connected layers. Axis: N batch, Z latent, C H W.
+"""DCGAN's networks: strided convolutions, batch normalisation, no fully connected layers. Axis: N, Z, K classes, C H W.
 
 Radford, Metz & Chintala 2015, figure 1 and section 3 "architecture guidelines"; weights from N(0, 0.02).
 Parameter names are those of the widely used PyTorch version (`main.0.weight` ...), so its checkpoints load as they are.
@@ -7,13 +7,19 @@ Run: `tightrope train dcgan fashion`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tightrope.core.labels import weights
 from tightrope.networks.layers.convolution import FastConv2d, FastConvTranspose2d
+from tightrope.networks.layers.slopes import with_gradient
 from tightrope.networks.shapes import doublings, widened
 
 SLOPE = 0.2  # of every leaky rectifier, section 3
+Norm = bool | Callable[[int], nn.Module]  # True: batch normalisation; False: none; or what makes a layer for so many channels
 
 
 def _initialise(module: nn.Module) -> None:
@@ -27,18 +33,33 @@ def _initialise(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-class DCGANGenerator(nn.Module):
-    """z -> 4x4 -> doubled until `size`; channels halve from `width * size / 8` to `width`; tanh."""
+def _normalisation(norm: Norm, channels: int) -> list[nn.Module]:
+    if isinstance(norm, bool):
+        return [nn.BatchNorm2d(channels)] if norm else []
+    return [norm(channels)]
 
-    def __init__(self, z: int, *, channels: int, size: int, width: int = 64) -> None:
+
+class DCGANGenerator(nn.Module):
+    """z -> 4x4 -> doubled until `size`; channels halve from `width * size / 8` to `width`; tanh.
+
+    With `classes`, the label's shares of classes are concatenated to z (Mirza & Osindero 2014).
+    """
+
+    def __init__(self, z: int, *, channels: int, size: int, width: int = 64, norm: Norm = True, classes: int = 0) -> None:
         super().__init__()
+        self.classes = classes
         steps = doublings(size, start=4, family="DCGAN")
         now = width << (steps - 1)
-        layers: list[nn.Module] = [FastConvTranspose2d(z, now, 4, 1, 0, bias=False), nn.BatchNorm2d(now), nn.ReLU(True)]
+        bias = norm is False
+        layers: list[nn.Module] = [
+            FastConvTranspose2d(z + classes, now, 4, 1, 0, bias=bias),
+            *_normalisation(norm, now),
+            nn.ReLU(True),
+        ]
         for _ in range(steps - 1):
             layers += [
-                FastConvTranspose2d(now, now // 2, 4, 2, 1, bias=False),
-                nn.BatchNorm2d(now // 2),
+                FastConvTranspose2d(now, now // 2, 4, 2, 1, bias=bias),
+                *_normalisation(norm, now // 2),
                 nn.ReLU(True),
             ]
             now //= 2
@@ -46,27 +67,63 @@ class DCGANGenerator(nn.Module):
         self.main = nn.Sequential(*layers)
         self.apply(_initialise)
 
-    def forward(self, z: Float[Tensor, "n z"]) -> Float[Tensor, "n c h w"]:
-        return widened(self.main(z.flatten(1)[:, :, None, None]))
+    def forward(self, z: Float[Tensor, "n z"], labels: Tensor | None = None) -> Float[Tensor, "n c h w"]:
+        z = z.flatten(1)
+        if labels is not None:
+            z = torch.cat([z, weights(labels, self.classes).to(z.dtype)], 1)
+        return widened(self.main(z[:, :, None, None]))
 
 
 class DCGANCritic(nn.Module):
-    """The mirror image: halved until 4x4, batch norm from the second layer on, one logit (the paper's sigmoid is in the loss)."""
+    """The mirror image: halved until 4x4, batch norm from the second layer on, one logit (the paper's sigmoid is in the loss).
 
-    def __init__(self, *, channels: int, size: int, width: int = 64, norm: bool = True) -> None:
+    Args:
+        classes: K planes more at the input, constant over the image: the label's shares of classes.
+        outputs: numbers a sample; (N, outputs) where there are several, (N,) where there is one.
+        head: makes what takes the place of the last convolution, for so many features (channels times 4 x 4).
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        size: int,
+        width: int = 64,
+        norm: Norm = True,
+        classes: int = 0,
+        outputs: int = 1,
+        head: Callable[[int], nn.Module] | None = None,
+    ) -> None:
         super().__init__()
+        self.classes, self.outputs = classes, outputs
         steps = doublings(size, start=4, family="DCGAN")
-        layers: list[nn.Module] = [FastConv2d(channels, width, 4, 2, 1, bias=not norm), nn.LeakyReLU(SLOPE, True)]
+        bias = norm is False
+        layers: list[nn.Module] = [FastConv2d(channels + classes, width, 4, 2, 1, bias=bias), nn.LeakyReLU(SLOPE, True)]
         now = width
         for _ in range(steps - 1):
-            layers.append(FastConv2d(now, now * 2, 4, 2, 1, bias=not norm))
-            if norm:
-                layers.append(nn.BatchNorm2d(now * 2))
-            layers.append(nn.LeakyReLU(SLOPE, True))
+            layers += [FastConv2d(now, now * 2, 4, 2, 1, bias=bias), *_normalisation(norm, now * 2), nn.LeakyReLU(SLOPE, True)]
             now *= 2
-        layers.append(FastConv2d(now, 1, 4, 1, 0, bias=not norm))
+        self.features = now * 16
+        layers.append(head(self.features) if head else FastConv2d(now, outputs, 4, 1, 0, bias=bias))
         self.main = nn.Sequential(*layers)
         self.apply(_initialise)
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        return widened(self.main(x).flatten())
+    def forward(
+        self, x: Float[Tensor, "n c h w"], labels: Tensor | None = None, *, features: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Logits; with `features` also the last hidden layer, (N, F)."""
+        if labels is not None:
+            planes = weights(labels, self.classes).to(x.dtype)[:, :, None, None]
+            x = torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], 1)
+        if not features:
+            return self._shaped(self.main(x))
+        for layer in list(self.main)[:-1]:
+            x = layer(x)
+        return self._shaped(self.main[-1](x)), widened(x.flatten(1))
+
+    def with_gradient(self, x: Float[Tensor, "n c h w"]) -> tuple[Tensor, Tensor] | None:
+        """Logits and their gradient in x at once, for penalties; None for a critic with normalisation or another head."""
+        return with_gradient(self.main, x)
+
+    def _shaped(self, logits: Tensor) -> Tensor:
+        return widened(logits.flatten() if self.outputs == 1 else logits.flatten(1))

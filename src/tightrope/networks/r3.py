@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tightrope.networks.layers.rectifier import rectified
 from tightrope.networks.shapes import widened
 
 SLOPE = 0.2
@@ -74,7 +75,7 @@ class BiasedRectifier(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        return F.leaky_relu(x + self.bias.to(x.dtype)[:, None, None], SLOPE)
+        return rectified(x + self.bias.to(x.dtype)[:, None, None], SLOPE)
 
 
 class Block(nn.Module):

@@ -20,3 +20,10 @@ def doublings(size: int, *, start: int, family: str, low: int = 8) -> int:
 def widened(x: Tensor) -> Tensor:
     """bf16 becomes fp32, anything else stays: losses and pixels need more than 8 bits of mantissa."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def packed(shape: tuple[int, ...], m: int, batch: int) -> tuple[int, ...]:
+    """The shape of m samples side by side (PacGAN); InputError where m does not divide the batch."""
+    if batch % m:
+        raise InputError(f"--pack {m}: a batch of {batch} cannot be shown in packs of {m}; choose a multiple with --batch.")
+    return (m * shape[0], *shape[1:])

@@ -12,14 +12,17 @@ import difflib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tightrope.core.errors import InputError
 from tightrope.core.hyper import Hyper, unknown_field
+from tightrope.core.spec import DataSpec
 
 HERE = Path(__file__).parent
+FEW = 10_000  # samples below which a recipe's preset for few is chosen
 
 
 @dataclass(frozen=True)
@@ -30,21 +33,27 @@ class Header:
     path: Path
     sentence: str
     paper: str
+    run: str
+    expect: str
     fields: dict[str, Hyper]
     presets: dict[str, dict[str, Any]]
     modalities: tuple[str, ...]
     class_name: str
 
-    def resolve(self, preset: str | None, overrides: dict[str, Any], automatic: tuple[str, ...] = ()) -> dict[str, Any]:
+    def suited(self, spec: DataSpec) -> str:
+        """The preset that is chosen for such data by itself, the most special there is; "default" where there is none."""
+        few = [f"{spec.modality}-few"] * (0 < spec.count < FEW)
+        names = (f"{spec.modality}-{spec.size}", *few, spec.modality)
+        return next((name for name in names if name in self.presets), "default")
+
+    def resolve(self, preset: str | None, overrides: dict[str, Any]) -> dict[str, Any]:
         """Field values that differ from the defaults: the preset's, then the user's, all checked.
 
         Args:
-            preset: a name of PRESETS, "default" for none, or None for the first of `automatic` that exists.
+            preset: a name of PRESETS; None or "default" for none.
             overrides: the user's own values.
-            automatic: preset names that suit the data, most special first.
         """
-        if preset is None:
-            preset = next((name for name in automatic if name in self.presets), "default")
+        preset = preset or "default"
         if preset != "default" and preset not in self.presets:
             raise InputError(f"--preset {preset}: {self.name} has default, {', '.join(self.presets)}.")
         chosen = {**self.presets.get(preset, {}), **overrides}
@@ -77,7 +86,9 @@ def header(name: str) -> Header:
         name=path.stem,
         path=path,
         sentence=" ".join(text.split("\n\n")[0].split()),
-        paper=_paper(text),
+        paper=_paragraph(text, "Paper:"),
+        run=_paragraph(text, "Run:"),
+        expect=_paragraph(text, "Expect:"),
         fields=_fields(classes[0]),
         presets=table.get("PRESETS", {}),
         modalities=tuple(table.get("MODALITIES", ())),
@@ -99,6 +110,20 @@ def find(name: str) -> type[Any]:
         spec.loader.exec_module(module)
     found: type[Any] = vars(module)[head.class_name]
     return found
+
+
+def build(
+    name: str, spec: DataSpec, preset: str | None = None, fields: Mapping[str, Any] | None = None, data: str = "the data"
+) -> Any:
+    """A recipe for data of this shape: the fields of the preset that suits it (or of `preset`), then the user's own.
+
+    Raises:
+        InputError: it does not make this kind of data; a preset or field is wrong.
+    """
+    head = header(name)
+    if spec.modality not in head.modalities:
+        raise InputError(f"recipe {head.name} makes {' and '.join(head.modalities)}, {data} holds {spec.modality}.")
+    return find(name)(**head.resolve(preset or head.suited(spec), dict(fields or {})))
 
 
 def _path(name: str) -> Path:
@@ -139,13 +164,13 @@ def _fields(node: ast.ClassDef) -> dict[str, Hyper]:
     return found
 
 
-def _paper(text: str) -> str:
-    """The header's "Paper:" paragraph, on one line."""
+def _paragraph(text: str, mark: str) -> str:
+    """The header's paragraph that begins with `mark`, on one line."""
     lines = text.splitlines()
-    start = next((i for i, line in enumerate(lines) if line.startswith("Paper:")), None)
+    start = next((i for i, line in enumerate(lines) if line.startswith(mark)), None)
     if start is None:
         return ""
-    rest = [lines[start].removeprefix("Paper:")]
+    rest = [lines[start].removeprefix(mark)]
     for line in lines[start + 1 :]:
         if not line.startswith(" "):
             break

@@ -2,7 +2,8 @@
 
 Paper:  Tightrope's own, tuned by measurement, from: the non-saturating loss of Goodfellow et al. 2014, the networks of Radford et
         al. 2015 at a half or a quarter of their width, R1 of Mescheder et al. 2018 on every fourth round, DiffAugment of Zhao
-        et al. 2020 where images are few, a weight average, and rates that fall along a cosine to the end of the run.
+        et al. 2020 where images are few (or ADA of Karras et al. 2020, APA of Jiang et al. 2021), a weight average, and rates
+        that fall along a cosine to the end of the run.
 Run:    tightrope train swift fashion --minutes 10
 Expect: `benchmarks/quality.py` (about a quarter of the plain DCGAN loop's distance on fashion), `benchmarks/points.py`.
 """
@@ -14,7 +15,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from tightrope.augment import augment
+from tightrope.augment import AUGMENTATIONS, AdaptiveProbability, pretended, probability
+from tightrope.core.errors import InputError
 from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms, alternating
 from tightrope.core.hyper import hyper, recipe
 from tightrope.core.schedules import cosine
@@ -22,7 +24,7 @@ from tightrope.core.spec import DataSpec
 from tightrope.networks.dcgan import DCGANCritic, DCGANGenerator
 from tightrope.networks.mlp import MLPCritic, MLPGenerator
 from tightrope.objectives import ALL
-from tightrope.penalties import r1, squared_gradient
+from tightrope.penalties import squared, with_gradient
 
 WARM = 0.02  # share of the run over which the rates rise
 
@@ -63,21 +65,27 @@ class Swift:
     gamma_end: float = hyper(1.0, "weight of R1 at the end, as a share of that at the start", low=1e-6, high=1.0)
     r1_every: int = hyper(4, "rounds between two R1 penalties, which then count that many times", low=1, high=64)
     r2: bool = hyper(False, "penalise the gradient at generated samples too")
-    augment: float = hyper(0.0, "share of images shown to D in random colour and place (DiffAugment)", low=0.0, high=1.0)
+    augment: float = hyper(0.0, "probability of augmentation of what D sees (apa: of fakes as reals)", low=0.0, high=1.0)
+    augmentation: str = hyper("diffaugment", "what augmentation does", choices=("diffaugment", "ada", "apa"))
+    augment_target: float = hyper(0.0, "mean sign of D(real) that the probability is steered to; 0: it stays", low=0.0, high=1.0)
+    augment_images: float = hyper(50_000.0, "images in which steering goes from 0 to 1", low=100, high=1e9, paper=500_000.0)
     ema: float = hyper(10_000.0, "half-life of G's weight average, in samples", low=0.0, high=1e9)
     batch: int = hyper(16, "samples of a batch", low=1, high=65536)
 
     def networks(self, spec: DataSpec) -> dict[str, nn.Module]:
+        nets: dict[str, nn.Module] = {}
         if spec.modality == "points":
-            return {
-                "G": MLPGenerator(self.z, spec.shape, width=self.width, depth=4),
-                "D": MLPCritic(spec.shape, width=self.width, depth=4),
-            }
-        width = max(1, self.width * 8 // spec.size)  # at half the resolution
-        return {
-            "G": DCGANGenerator(self.z, channels=spec.channels, size=spec.size, width=width),
-            "D": DCGANCritic(channels=spec.channels, size=spec.size, width=width, norm=False),
-        }
+            if (self.augment or self.augment_target) and self.augmentation != "apa":
+                raise InputError(f"--augmentation {self.augmentation} is for images: points can be augmented by apa alone.")
+            nets["G"] = MLPGenerator(self.z, spec.shape, width=self.width, depth=4)
+            nets["D"] = MLPCritic(spec.shape, width=self.width, depth=4)
+        else:
+            width = max(1, self.width * 8 // spec.size)  # at half the resolution
+            nets["G"] = DCGANGenerator(self.z, channels=spec.channels, size=spec.size, width=width)
+            nets["D"] = DCGANCritic(channels=spec.channels, size=spec.size, width=width, norm=False)
+        if self.augment_target:
+            nets["steering"] = AdaptiveProbability(self.augment, target=self.augment_target, images=self.augment_images)
+        return nets
 
     def optimizers(self) -> dict[str, Adam]:
         return {
@@ -98,25 +106,34 @@ class Swift:
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         batch.made["fake"] = nets["G"](batch.z)
-        penalised = batch.round % self.r1_every == 0
-        real, fake = (augment(x, knobs.augment) for x in (batch.real, batch.made["fake"].detach()))
-        shown = torch.cat([real, fake]).requires_grad_(penalised and self.r2)
-        logits = nets["D"](shown)  # one pass: D mixes no samples
-        on_real, on_fake = logits.chunk(2)
+        penalised, p = batch.round % self.r1_every == 0, probability(nets.get("steering"), knobs.augment)
+        real, fake = batch.real, batch.made["fake"].detach()
+        if self.augmentation == "apa":
+            real = pretended(real, fake, p)
+        real, fake = (AUGMENTATIONS[self.augmentation](x, p) for x in (real, fake))
+        penalties: list[Tensor] = []  # R1, R2
+        if penalised and not self.r2:
+            (on_real, gradient), on_fake = with_gradient(nets["D"], real), nets["D"](fake)
+            penalties = [squared(gradient)]
+        elif penalised:
+            logits, gradient = with_gradient(nets["D"], torch.cat([real, fake]))  # one pass: D mixes no samples
+            (on_real, on_fake), penalties = logits.chunk(2), list(squared(gradient).chunk(2))
+        else:
+            on_real, on_fake = nets["D"](torch.cat([real, fake])).chunk(2)
         terms = Terms(adversarial=ALL[self.objective].d(on_real, on_fake))
         weight = self.r1_every * knobs.penalty * self.gamma / 2
-        if penalised and self.r2:
-            at_real, at_fake = squared_gradient(logits, shown).chunk(2)
-            terms |= {"r1": weight * at_real.mean(), "r2": weight * at_fake.mean()}
-        elif penalised:
-            terms["r1"] = weight * r1(nets["D"], real).mean()
+        terms |= {name: weight * at.mean() for name, at in zip(("r1", "r2"), penalties, strict=False)}
+        if "steering" in nets:
+            terms.watch(augment=torch.as_tensor(p).clone())
+            terms.watch(sureness=nets["steering"](on_real, self.batch, batch.round))
         return terms.watch(real=on_real, fake=on_fake, samples=batch.made["fake"])
 
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        objective = ALL[self.objective]
+        objective, shown = ALL[self.objective], AUGMENTATIONS[self.augmentation]
+        p = probability(nets.get("steering"), knobs.augment)
         fake = batch.made["fake"] if "fake" in batch.made else nets["G"](batch.z)
-        on_fake = nets["D"](augment(fake, knobs.augment))
-        on_real = nets["D"](augment(batch.real, knobs.augment)).detach() if objective.paired else None
+        on_fake = nets["D"](shown(fake, p))
+        on_real = nets["D"](shown(batch.real, p)).detach() if objective.paired else None
         return Terms(adversarial=objective.g(on_fake, on_real))
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:

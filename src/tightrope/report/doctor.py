@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from tightrope.core.files import write_text
-from tightrope.report import pictures, sections
+from tightrope.report import classes, pictures, sections
+from tightrope.report.classes import Column
 from tightrope.report.html import asset, fill, page
 from tightrope.report.records import Record, number, part
 from tightrope.report.words import count, esc, measured
@@ -22,6 +23,7 @@ WELL = {  # what is well where a check found nothing
     "duplicating": "no repeats",
     "memorising": "no copies",
     "unfaithful": "faithful",
+    "ignores its classes": "obeys its classes",
 }
 
 
@@ -48,7 +50,12 @@ class Gallery:
 
 
 def write(
-    path: Path, record: Record, sheets: Sequence[Sheet], galleries: Sequence[Gallery], ticks: Sequence[Record] = ()
+    path: Path,
+    record: Record,
+    sheets: Sequence[Sheet],
+    galleries: Sequence[Gallery],
+    ticks: Sequence[Record] = (),
+    columns: Sequence[Column] = (),
 ) -> Path:
     """Write the page atomically and return its path.
 
@@ -57,13 +64,14 @@ def write(
         sheets: generated and real samples.
         galleries: see Gallery.
         ticks: of the run, where the subject is one.
+        columns: samples by class, where it is known which class each was made for.
     """
     main = {
         "header": _header(record),
         "findings": _findings(record),
         "samples": _sheets(sheets),
         "galleries": "".join(_gallery(gallery) for gallery in galleries if gallery.couples),
-        "classes": _classes(record),
+        "classes": _classes(record, columns),
         "training": _training(ticks),
         "protocol": f'<div class="card">{sections.pairs(record["protocol"])}</div>',
     }
@@ -139,9 +147,14 @@ def _image(pixels: np.ndarray, text: str) -> str:
     return f'<img src="{frame.uri}" width="{frame.width}" height="{frame.height}" alt="{esc(text)}">'
 
 
-def _classes(record: Record) -> str:
+def _classes(record: Record, columns: Sequence[Column]) -> str:
     shares = record.get("classes")
-    return f"<section><h2>Classes</h2>{sections.shares(shares)}</section>" if shares else ""
+    found = classes.grid(columns)
+    found += (
+        '<p class="note columns-note">A class a column: samples made for it, and below real ones of it.</p>' if columns else ""
+    )
+    found += classes.table(record.get("by_class") or []) + (sections.shares(shares) if shares else "")
+    return f"<section><h2>Classes</h2>{found}</section>" if found else ""
 
 
 def _training(ticks: Sequence[Record]) -> str:

@@ -47,17 +47,17 @@ class Gallery:
 
 def gallery(run: Path, events: list[Record]) -> Gallery:
     """The reals and an even choice of the previews, the first and the last always among them."""
-    reals = _open(run / "reals.png")
-    paths, foreign = _previews(run, events)
+    reals = opened(run / "reals.png")
+    paths, foreign = previews(run, events)
     notes = [f"{foreign} recorded previews lie outside the run's folder and were left out."] if foreign else []
     # A file that is missing or half-written is found by opening it; decoding waits until the choice is made.
-    readable = {seen: path for seen, path in paths.items() if _open(path) is not None}
+    readable = {seen: path for seen, path in paths.items() if opened(path) is not None}
     if len(readable) < len(paths):
         notes.append(f"{len(paths) - len(readable)} of {len(paths)} previews are missing or damaged and were left out.")
     seens = sorted(readable)
     count, quality, scale = _rung([readable[seen] for seen in seens], reals)
     chosen = even(seens, count)
-    frames = [frame(seen, image, quality, scale) for seen in chosen if (image := _open(readable[seen])) is not None]
+    frames = [frame(seen, image, quality, scale) for seen in chosen if (image := opened(readable[seen])) is not None]
     shown = None if reals is None else frame(0, reals, quality, scale)
     return Gallery(reals=shown, frames=frames, total=len(seens), notes=notes)
 
@@ -69,7 +69,7 @@ def even(items: list[int], count: int) -> list[int]:
     return [items[i] for i in np.linspace(0, len(items) - 1, count).round().astype(int)]
 
 
-def _previews(run: Path, events: list[Record]) -> tuple[dict[int, Path], int]:
+def previews(run: Path, events: list[Record]) -> tuple[dict[int, Path], int]:
     """{seen: file} of the recorded previews, and how many point out of the run's folder (never read)."""
     home, paths, foreign = run.resolve(), {}, 0
     for record in events:
@@ -83,7 +83,7 @@ def _previews(run: Path, events: list[Record]) -> tuple[dict[int, Path], int]:
     return paths, foreign
 
 
-def _open(path: Path) -> Image.Image | None:
+def opened(path: Path) -> Image.Image | None:
     """The picture, decoded, or None when it is missing, damaged or beyond Pillow's size limit."""
     try:
         with Image.open(path) as image:
@@ -94,7 +94,7 @@ def _open(path: Path) -> Image.Image | None:
 
 def _rung(paths: list[Path], reals: Image.Image | None) -> tuple[int, int | None, float]:
     """The best (pictures, quality, scale) that fits the budget, judged by the first, middle and last picture."""
-    probes = [image for i in sorted({0, len(paths) // 2, len(paths) - 1}) if paths and (image := _open(paths[i])) is not None]
+    probes = [image for i in sorted({0, len(paths) // 2, len(paths) - 1}) if paths and (image := opened(paths[i])) is not None]
     probes += [] if reals is None else [reals]
     for count, quality, scale in LADDER:
         sizes = [len(_encode(image, quality, scale)) for image in probes]

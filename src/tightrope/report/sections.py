@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from tightrope.report.classes import is_by_class
 from tightrope.report.records import Record, number, part, scalars, whole
 from tightrope.report.words import count, duration, esc, linked, measured, moment, short, value
 
@@ -80,7 +81,7 @@ def _file_size(path: Path) -> str:
 def metrics(records: list[Record]) -> str:
     """The newest value of every metric, each with its protocol; then class shares as bars."""
     latest = {str(m["name"]): m for m in sorted(scalars(records), key=lambda m: whole(m.get("seen")))}
-    tables = {str(m["name"]): m for m in records if isinstance(m["value"], dict)}
+    tables = {str(m["name"]): m for m in records if isinstance(m["value"], dict) and not is_by_class(m)}
     order = dict.fromkeys(str(m["name"]) for m in records)
     if not order:
         return '<p class="empty">Nothing has been measured yet. <code>tightrope evaluate</code> adds numbers to a run.</p>'

@@ -46,8 +46,10 @@ def choose(speeds: Mapping[str, float]) -> str:
 def _round(recipe: Recipe, nets: dict[str, nn.Module], batch: Batch, engine: Engine) -> float:
     """Seconds of one round's forward and backward passes, after the device has finished them."""
     start = time.perf_counter()
-    knobs = recipe.schedule(0, 0.0)
+    knobs = recipe.schedule(0, 1.0)  # what grows during a run has grown by then
     for phase in recipe.phases():
+        if phase.fresh:  # what another phase made on another batch is not there
+            batch = dataclasses.replace(batch, made={})
         for name, net in nets.items():
             net.requires_grad_(name in phase.moves + phase.keeps)
         with engine.autocast():

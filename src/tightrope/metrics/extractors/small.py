@@ -40,6 +40,7 @@ def as_extractor(classifier: Classifier) -> Extractor:
         return Reading(features, network.head(features))
 
     known = ("accuracy", "mean class accuracy", "held out", "training data")
+    by_class = json.loads(header.get("accuracy by class", "{}"))
     return Extractor(
         id=header["name"],
         dimensions=network.dimensions,
@@ -48,7 +49,7 @@ def as_extractor(classifier: Classifier) -> Extractor:
         weights_sha256=classifier.sha256,
         licence=header["licence"],
         classes=tuple(json.loads(header["classes"])),
-        facts={name: header[name] for name in known if name in header},
+        facts={name: header[name] for name in known if name in header} | {"accuracy by class": by_class},
     )
 
 

@@ -8,27 +8,41 @@
 Each bf16 Winograd product has a rounding error of 0.65 % where PyTorch's has 0.23 %. In the gradients that is
 invisible; in the forward pass it would double the distance (1 - cosine) of a step's gradient to the fp32 one.
 
-Small layers, and those without a better route, use PyTorch's own convolution. Double backward (`create_graph=True`) works: the
-first backward then runs through PyTorch's differentiable kernels. `torch.func` transforms do not work.
+Small layers, and those without a better route, use PyTorch's own convolution. Double backward (`create_graph=True`) works, by the
+same routes for D's layers. `torch.func` transforms do not work.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tightrope.networks.layers.winograd import Down, Up, reference_backward
+from tightrope.networks.layers.winograd import Down, ToInput, Up, reference_backward
 
 _THIN = 4  # at most this many image channels: the route for the first layer of D and the last of G ...
 _BROAD = 64  # ... with at least this many on the other side
 _DEEP = 128  # from this many channels on both sides Winograd's transforms pay
 _WHOLE = 256  # from this many inputs a kernel as large as its input pays as a matrix product
+_routes = True
 
 
-def _thin_up_forward(x: Tensor, w: Tensor) -> Tensor:
+@contextlib.contextmanager
+def plain() -> Iterator[None]:
+    """Inside, every layer is PyTorch's own convolution: for counting the arithmetic of a network as it was published."""
+    global _routes
+    _routes, before = False, _routes
+    try:
+        yield
+    finally:
+        _routes = before
+
+
+def _thin_up_forward(x: Tensor, w: Tensor, shape: tuple[int, ...] | None = None) -> Tensor:
     """Transposed convolution to a few channels as one 3x3 convolution to the four pixel parities."""
     (b, _, h, wd), (n, c) = x.shape, w.shape[:2]
     taps = torch.tensor([[3, 1, 4], [4, 2, 0]])  # per parity and neighbour, the filter's index; 4 is zero
@@ -44,10 +58,13 @@ class _ThinUp(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
         ctx.save_for_backward(x, w)
+        ctx.set_materialize_grads(False)
         return _thin_up_forward(x, w)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Any:
+    def backward(ctx: Any, g: Tensor | None) -> Any:
+        if g is None:
+            return None, None
         x, w = ctx.saved_tensors
         return reference_backward(g, x, w, True, *ctx.needs_input_grad)
 
@@ -58,17 +75,17 @@ class _ThinDown(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
         ctx.save_for_backward(x, w)
+        ctx.set_materialize_grads(False)
         return F.conv2d(x, w.to(x.dtype), stride=2, padding=1)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Any:
+    def backward(ctx: Any, g: Tensor | None) -> Any:
+        if g is None:
+            return None, None
         x, w = ctx.saved_tensors
         need_x, need_w = ctx.needs_input_grad
-        if torch.is_grad_enabled():
-            return reference_backward(g, x, w, False, need_x, need_w)
-        dx = _thin_up_forward(g, w) if need_x else None
-        dw = reference_backward(g, x, w, False, False, True)[1] if need_w else None
-        return dx, dw
+        dx = ToInput.apply(g, w, _thin_up_forward, x.shape) if need_x else None
+        return dx, reference_backward(g, x, w, False, False, need_w)[1]
 
 
 # ---------------------------------------------------------------- routes
@@ -90,7 +107,7 @@ class FastConv2d(nn.Conv2d):
     """`nn.Conv2d` with the routes above; same parameters, same state dict."""
 
     def forward(self, input: Tensor) -> Tensor:
-        if input.device.type != "cpu" or input.dim() != 4:
+        if not _routes or input.device.type != "cpu" or input.dim() != 4:
             return super().forward(input)
         x, w = input.to(_compute_dtype(input)), self.weight
         size, (n, c) = tuple(x.shape[2:]), w.shape[:2]
@@ -110,7 +127,7 @@ class FastConvTranspose2d(nn.ConvTranspose2d):
     """`nn.ConvTranspose2d` with the routes above; same parameters, same state dict."""
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if input.device.type != "cpu" or input.dim() != 4 or output_size is not None:
+        if not _routes or input.device.type != "cpu" or input.dim() != 4 or output_size is not None:
             return super().forward(input, output_size)
         x, w = input.to(_compute_dtype(input)), self.weight
         size, (n, c) = tuple(x.shape[2:]), w.shape[:2]

@@ -13,6 +13,7 @@ Everything inside is NHWC; the outputs are channels-last.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -137,10 +138,22 @@ def reference_backward(
     g: Tensor, x: Tensor, w: Tensor, transposed: bool, need_x: bool, need_w: bool
 ) -> tuple[Tensor | None, Tensor | None]:
     """Gradients by PyTorch's kernels, differentiable once more."""
+    if not (need_x or need_w):
+        return None, None
     dx, dw, _ = torch.ops.aten.convolution_backward(
         g, x, w.to(x.dtype), None, [2, 2], [1, 1], [1, 1], transposed, [0, 0], 1, [need_x, need_w, False]
     )
     return dx, None if dw is None else dw.to(w.dtype)
+
+
+def to_input(g: Tensor, w: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Gradient of conv2d(x, w, stride=2, padding=1) in an x of this shape."""
+    return _scatter(torch.bmm(_expand(g), _filters(w, g.dtype)), shape)
+
+
+def to_weight(g: Tensor, x: Tensor, w: Tensor) -> Tensor:
+    """Gradient of conv2d(x, w, stride=2, padding=1) in w."""
+    return _unfilters(torch.bmm(_expand(g).mT, _gather(x)), w)
 
 
 class Down(torch.autograd.Function):
@@ -149,18 +162,43 @@ class Down(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
         ctx.save_for_backward(x, w)
+        ctx.set_materialize_grads(False)  # a double backward pass sends nothing here, not zeros
         return F.conv2d(x, w.to(x.dtype), stride=2, padding=1)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Any:
+    def backward(ctx: Any, g: Tensor | None) -> Any:
+        if g is None:
+            return None, None
         x, w = ctx.saved_tensors
         need_x, need_w = ctx.needs_input_grad
         if torch.is_grad_enabled():
-            return reference_backward(g, x, w, False, need_x, need_w)
-        d = _expand(g)
-        dx = _scatter(torch.bmm(d, _filters(w, g.dtype)), x.shape) if need_x else None
-        dw = _unfilters(torch.bmm(d.mT, _gather(x)), w) if need_w else None
-        return dx, dw
+            dx = ToInput.apply(g, w, to_input, x.shape) if need_x else None
+            return dx, reference_backward(g, x, w, False, False, need_w)[1]
+        return to_input(g, w, x.shape) if need_x else None, to_weight(g, x, w) if need_w else None
+
+
+class ToInput(torch.autograd.Function):
+    """The gradient of conv2d(x, w, stride=2, padding=1) in x, `fast`(g, w, shape), as a function of g and w.
+
+    Its own derivatives are products of the same three kinds.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, g: Tensor, w: Tensor, fast: Callable[..., Tensor], shape: tuple[int, ...]) -> Tensor:
+        ctx.save_for_backward(g, w)
+        ctx.deep = fast is to_input
+        ctx.set_materialize_grads(False)
+        return fast(g, w, shape)
+
+    @staticmethod
+    def backward(ctx: Any, v: Tensor | None) -> Any:
+        if v is None:
+            return None, None, None, None
+        (g, w), (need_g, need_w, _, _) = ctx.saved_tensors, ctx.needs_input_grad
+        dg = F.conv2d(v, w.to(v.dtype), stride=2, padding=1) if need_g else None
+        if ctx.deep and need_w and not torch.is_grad_enabled():
+            return dg, to_weight(g, v, w), None, None
+        return dg, reference_backward(g, v, w, False, False, need_w)[1], None, None
 
 
 class Up(torch.autograd.Function):
@@ -169,10 +207,13 @@ class Up(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
         ctx.save_for_backward(x, w)
+        ctx.set_materialize_grads(False)
         return F.conv_transpose2d(x, w.to(x.dtype), stride=2, padding=1)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Any:
+    def backward(ctx: Any, g: Tensor | None) -> Any:
+        if g is None:
+            return None, None
         x, w = ctx.saved_tensors
         need_x, need_w = ctx.needs_input_grad
         if torch.is_grad_enabled():

@@ -1,0 +1,1 @@
+"""Games that benchmarks play and nobody else needs: recipes' files, used by their path, so not in the catalogue of recipes."""
