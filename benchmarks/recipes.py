@@ -38,7 +38,7 @@ from tightrope.training.game import Game
 from tightrope.training.loop import play
 from tightrope.training.meter import Meter
 
-COUNT = 5_000  # samples that are judged
+COUNT = 2_000  # samples that are judged
 SIZE = 32
 METRICS = ("frechet", "coverage", "recall", "precision", "near-duplicates")
 FIELDS: dict[str, dict[str, Any]] = {"r3gan": {"width": 64, "blocks": 1, "batch": 16}}  # for a CPU; its defaults are a GPU's

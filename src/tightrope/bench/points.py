@@ -18,7 +18,6 @@ from tightrope.bench.protocol import Ask, Case, Figures, Result, Table, of, spre
 from tightrope.recipes import header
 
 POINTS = 40_000_000  # 400 epochs of 100,000
-SCALE = 0.1  # of that, by default
 SAMPLES = 2_500
 FILE = "points.npy"
 KEEP = (FILE,)
@@ -34,20 +33,21 @@ class Published(NamedTuple):
 
 
 class Method(NamedTuple):
-    """How a method is played: recipe, preset, fields that are not the preset's."""
+    """How a method is played: recipe, preset, fields that are not the preset's, share of the published points by default."""
 
     recipe: str
     preset: str
     fields: dict[str, Any]
+    scale: float = 0.1
 
 
 # R3GAN's objective with MLPs of our own; `gan` and packing with PacGAN's networks and rates
 PLAYED: dict[str, Method] = {
     "relativistic": Method("swift", "points", {"batch": 256, "ema": 125_000.0}),
-    "gan": Method("gan", "pacgan", {"pack": 1, "batch": 100}),
-    **{f"pacgan{m}": Method("gan", "pacgan", {"pack": m, "batch": 100 * m}) for m in (2, 3, 4)},
+    "gan": Method("gan", "pacgan", {"pack": 1, "batch": 100}, scale=0.05),
+    **{f"pacgan{m}": Method("gan", "pacgan", {"pack": m, "batch": 100 * m}, scale=0.05) for m in (2, 3, 4)},
     "unrolled": Method("gan", "unrolled", {}),
-    "wgan_gp": Method("wgan_gp", "points", {}),
+    "wgan_gp": Method("wgan_gp", "points", {}, scale=0.05),
     "dragan": Method("dragan", "points", {}),
     "lsgan": Method("lsgan", "points", {}),
 }
@@ -64,7 +64,7 @@ def cases(benchmark: str, ask: Ask) -> list[Case]:
 
 def _settings(method: str, scale: float | None) -> dict[str, Any]:
     played = PLAYED[method]
-    scale = scale or SCALE
+    scale = scale or played.scale
     fields = header(played.recipe).resolve(played.preset, played.fields)
     seen = round(scale * POINTS) * fields.get("pack", 1)  # an epoch of packs holds `pack` times the points
     return {"recipe": played.recipe, "fields": fields, "seen": seen, "scale": scale}

