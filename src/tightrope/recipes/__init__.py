@@ -8,10 +8,6 @@ A recipe of your own is used by its path: `tightrope train ./my_gan.py fashion`.
 from __future__ import annotations
 
 import ast
-import difflib
-import importlib
-import importlib.util
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +15,10 @@ from typing import Any
 
 from tightrope.core.errors import InputError
 from tightrope.core.hyper import Hyper, unknown_field
+from tightrope.core.shelf import Shelf, Source
 from tightrope.core.spec import DataSpec
 
-HERE = Path(__file__).parent
+SHELF = Shelf(Path(__file__).parent, "tightrope.recipes", "recipe")
 FEW = 10_000  # samples below which a recipe's preset for few is chosen
 
 
@@ -65,7 +62,7 @@ class Header:
 
 def names() -> list[str]:
     """Recipes that come with the package."""
-    return sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+    return SHELF.names()
 
 
 def catalogue() -> list[Header]:
@@ -75,20 +72,18 @@ def catalogue() -> list[Header]:
 
 def header(name: str) -> Header:
     """Read one recipe's header; `name` is a name of `names()` or a path to a recipe's file."""
-    path = _path(name)
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and _decorated(node)]
+    source = Source.read(SHELF.path(name))
+    path, classes = source.path, [node for node in source.tree.body if isinstance(node, ast.ClassDef) and _decorated(node)]
     if len(classes) != 1:
         raise InputError(f"{path}: a recipe's file holds one class made by @recipe, this one has {len(classes)}.")
-    text = ast.get_docstring(tree) or ""
     table = _table(classes[0])
     return Header(
         name=path.stem,
         path=path,
-        sentence=" ".join(text.split("\n\n")[0].split()),
-        paper=_paragraph(text, "Paper:"),
-        run=_paragraph(text, "Run:"),
-        expect=_paragraph(text, "Expect:"),
+        sentence=source.sentence,
+        paper=source.paragraph("Paper:"),
+        run=source.paragraph("Run:"),
+        expect=source.paragraph("Expect:"),
         fields=_fields(classes[0]),
         presets=table.get("PRESETS", {}),
         modalities=tuple(table.get("MODALITIES", ())),
@@ -99,16 +94,7 @@ def header(name: str) -> Header:
 def find(name: str) -> type[Any]:
     """Import a recipe's file and return its class."""
     head = header(name)
-    if head.path.parent == HERE:
-        module = importlib.import_module(f"tightrope.recipes.{head.name}")
-    else:
-        spec = importlib.util.spec_from_file_location(f"tightrope_recipe_{head.name}", head.path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # dataclasses look their module up
-        spec.loader.exec_module(module)
-    found: type[Any] = vars(module)[head.class_name]
+    found: type[Any] = vars(SHELF.load(head.path))[head.class_name]
     return found
 
 
@@ -124,19 +110,6 @@ def build(
     if spec.modality not in head.modalities:
         raise InputError(f"recipe {head.name} makes {' and '.join(head.modalities)}, {data} holds {spec.modality}.")
     return find(name)(**head.resolve(preset or head.suited(spec), dict(fields or {})))
-
-
-def _path(name: str) -> Path:
-    if name in names():
-        return HERE / f"{name}.py"
-    path = Path(name)
-    if path.suffix == ".py":
-        if path.is_file():
-            return path.resolve()
-        raise InputError(f"{name}: no such recipe file.")
-    near = difflib.get_close_matches(name, names(), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names())}, or the path of a .py file."
-    raise InputError(f"no recipe is called {name!r}: {hint}")
 
 
 def _decorated(node: ast.ClassDef) -> bool:
@@ -162,17 +135,3 @@ def _fields(node: ast.ClassDef) -> dict[str, Hyper]:
         name = item.target.id
         found[name] = Hyper(name=name, type=ast.unparse(item.annotation), default=default, doc=doc, **extras)
     return found
-
-
-def _paragraph(text: str, mark: str) -> str:
-    """The header's paragraph that begins with `mark`, on one line."""
-    lines = text.splitlines()
-    start = next((i for i, line in enumerate(lines) if line.startswith(mark)), None)
-    if start is None:
-        return ""
-    rest = [lines[start].removeprefix(mark)]
-    for line in lines[start + 1 :]:
-        if not line.startswith(" "):
-            break
-        rest.append(line)
-    return " ".join(" ".join(rest).split())
