@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tightrope.networks.layers.attention import SelfAttention
 from tightrope.networks.layers.batch import MinibatchDiscrimination, MinibatchStd
+from tightrope.networks.layers.convolution import FastConv2d
 from tightrope.networks.layers.normalisation import (
     ConditionalBatchNorm2d,
     InstanceNorm2d,
@@ -284,3 +285,18 @@ def test_layers_run_in_bf16_and_in_channels_last() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         low = conditional(x.bfloat16(), y)
     assert torch.allclose(low.float(), conditional(x, y), atol=0.1)
+
+
+def test_a_pass_of_a_fast_convolution_makes_one_step_of_the_power_method() -> None:
+    torch.manual_seed(0)
+    plain = nn.Conv2d(8, 8, 3)
+    fast = FastConv2d(8, 8, 3)
+    fast.load_state_dict(plain.state_dict())
+    x = torch.randn(2, 8, 6, 6)
+    for layer in (plain, fast):
+        spectral(layer)
+        with torch.no_grad():
+            layer.parametrizations.weight.original.normal_(generator=torch.Generator().manual_seed(1))
+        layer(x)
+    for ours, theirs in zip(fast.buffers(), plain.buffers(), strict=True):
+        assert torch.equal(ours, theirs)

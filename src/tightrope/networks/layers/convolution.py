@@ -119,7 +119,7 @@ class FastConv2d(nn.Conv2d):
         elif _halves(self) and min(n, c) >= _DEEP and min(size) >= 4 and size[0] % 4 == size[1] % 4 == 0:
             y = Down.apply(x, w)
         else:
-            return super().forward(input)
+            return self._conv_forward(input, w, self.bias)  # not the weight again: reading a computed one may change it
         return y if self.bias is None else y + self.bias.to(y.dtype)[:, None, None]
 
 
@@ -139,5 +139,6 @@ class FastConvTranspose2d(nn.ConvTranspose2d):
         elif _halves(self) and min(n, c) >= _DEEP and size[0] % 2 == size[1] % 2 == 0:
             y = Up.apply(x, w)
         else:
-            return super().forward(input, output_size)
+            rest = self.stride, self.padding, self.output_padding, self.groups, self.dilation
+            return F.conv_transpose2d(input, w, self.bias, *rest)
         return y if self.bias is None else y + self.bias.to(y.dtype)[:, None, None]
