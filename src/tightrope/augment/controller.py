@@ -19,7 +19,9 @@ from tightrope.core import processes
 class AdaptiveProbability(nn.Module):
     """p, moved every few batches by a fixed step up or down, and kept between 0 and 1.
 
-    A player without parameters: its state is in checkpoints, and no number is read back to the host.
+    In a loop of your own: `steering = AdaptiveProbability()`, show D `adaptive(x, steering.p)` for reals and fakes alike, and
+    after D's move call `steering(on_real, batch_size, round)`. In a recipe it is a player without parameters, so that
+    its state is in checkpoints. No number is read back to the host.
 
     Args:
         start: p at first.

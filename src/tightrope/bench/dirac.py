@@ -18,6 +18,7 @@ import numpy as np
 
 from tightrope.bench.diracgan import closed
 from tightrope.bench.protocol import Ask, Case, Figures, Result, Table
+from tightrope.core.errors import InputError
 
 METHODS = {
     "minimax": "the original loss",
@@ -181,6 +182,8 @@ def verdict(path: np.ndarray) -> str:
 
 def cases(ask: Ask) -> list[Case]:
     """One a method; there is nothing random in it."""
+    if ask.scale is not None:
+        raise InputError("bench dirac is not scaled, it takes a minute: leave out --scale.")
     return [Case(benchmark="dirac", method=method, seed=0) for method in ask.methods]
 
 

@@ -126,7 +126,10 @@ def _list(as_json: bool) -> None:
     for header in headers:
         print(_wrapped(header.name, header.sentence))
         print(_wrapped("", header.paper))
-        print(_wrapped("", f"{len(header.methods)} methods, {header.seeds} seeds; {header.time}"), end="\n\n")
+        print(
+            _wrapped("", f"{len(header.methods)} methods, {header.seeds} seed{'s' * (header.seeds > 1)}; {header.time}"),
+            end="\n\n",
+        )
 
 
 def _wrapped(label: str, text: str, width: int = 15) -> str:

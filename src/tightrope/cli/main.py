@@ -25,6 +25,7 @@ ABOUT = f"""Tightrope {__version__}: train, steady, judge and serve generative a
   tightrope doctor FOLDER --data DATA      say in words what is wrong with them, on one page
   tightrope leaderboard runs               runs side by side
   tightrope report RUN                     write report.html
+  tightrope extractors                     whose features can be compared, and what each needs
   tightrope recipes                        the systems, and the papers they come from
   tightrope show RECIPE                    one recipe's fields, networks, phases drawn, and what they cost
   tightrope data [NAME|PATH]               what training would see

@@ -45,10 +45,10 @@ def sample(arguments: Namespace) -> None:
         else api.load(arguments.run, arguments.recipe)
     )
     work = Work(arguments, generator, out)
-    if arguments.mix:
+    if arguments.mix is not None:
         work.mix(seeds, _words("--mix", arguments.mix, ":"))
     else:
-        work.samples(seeds, _words("--class", arguments.of_class, ",") if arguments.of_class else [])
+        work.samples(seeds, _words("--class", arguments.of_class, ",") if arguments.of_class is not None else [])
     work.say()
 
 

@@ -47,8 +47,8 @@ class DataSpec:
         """
         if not self.classes:
             raise InputError(
-                f"{recipe} makes samples by class and this data has no classes: put each class's images in a folder of its own, "
-                "give labels in the .npz, or choose a recipe that needs none."
+                f"{recipe} makes samples by class and this data has no classes: put each class's images in a folder of its own "
+                "(two classes at least), give labels in the .npz, or choose a recipe that needs none."
             )
         return len(self.classes)
 

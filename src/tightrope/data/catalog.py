@@ -14,6 +14,7 @@ EMBEDDED = {
 }
 IMAGE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"})
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
+SHEETS = frozenset({"grid.png", "interpolation.gif", "mix.png", "mix.gif"})  # many samples in one picture, as `sample` writes
 KNOWN = "a folder or .zip of images, .npz, .npy, IDX files (*-ubyte, *-ubyte.gz), or a .csv of points"
 STACKED = "stacked:"  # before the folder of MNIST whose digits are stacked, see `tightrope.data.stacked`
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from tightrope.core.errors import InputError
-from tightrope.data.catalog import IMAGE_SUFFIXES, shown
+from tightrope.data.catalog import IMAGE_SUFFIXES, SHEETS, shown
 
 _LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 LARGEST_ENTRY = 256 << 20  # bytes of one image in a zip: it is unpacked in memory
@@ -65,6 +65,8 @@ class Listing:
                 self.reject(name, f"{shown(suffix)} is not a kind of image that is read")
         elif size == 0:
             self.reject(name, "the file is empty (0 bytes)")
+        elif last in SHEETS:
+            self.reject(name, "a sheet of samples, as `tightrope sample` writes beside them; rename it if it is an image")
         else:
             self.entries.append(Entry(name, size, changed))
 

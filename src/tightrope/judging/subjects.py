@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
 
-import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from tightrope.core import labels, seeds
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.spec import DataSpec
+from tightrope.data.catalog import SHEETS
 from tightrope.explore.generator import Generator
 from tightrope.judging.labelled import classes_asked
 from tightrope.judging.pairing import Pair, Progress, colour, require_alike, together
@@ -30,8 +30,13 @@ from tightrope.run import Run, load
 COUNT = 10_000  # samples judged at most, unless asked otherwise
 MOST = 1_000_000  # samples that a generator is asked for at most
 LEAST_UNSEEN = 200  # held-out samples that say anything
-OURS = ("metrics.jsonl", "doctor.html", "points.csv", "samples.npz")  # files beside samples that hold none, or the same ones
-PICTURES = ("grid.png", "interpolation.gif")  # that `tightrope sample` writes beside samples
+OURS = (
+    "metrics.jsonl",
+    "doctor.html",
+    "points.csv",
+    "samples.npz",
+    *SHEETS,
+)  # files beside samples that hold none, or the same ones
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -184,19 +189,17 @@ def _of_generator(path: Path, run: Run | None, count: int, seed: int, recipe: st
 
 
 def _of_samples(path: Path, pair: Pair, count: int) -> Subject:
-    """Stored samples, evenly; the pictures that `tightrope sample` lays beside them are none."""
+    """Stored samples, evenly."""
     samples, real, notes = pair.samples, pair.real, list(pair.notes)
     names = [Path(name).name for name in samples.names()] if hasattr(samples, "names") else []
-    others = torch.tensor([i for i, name in enumerate(names) if name in PICTURES], dtype=torch.long)
-    kept = torch.arange(len(samples))[~torch.isin(torch.arange(len(samples)), others)]
-    chosen = kept[spread_index(len(kept), count)]
+    chosen = spread_index(len(samples), count)
     asked, strange = classes_asked(samples, chosen, names, real.spec.classes)
     notes += strange
     wanted, there = real.spec.channels, samples.spec.channels
     if real.spec.modality == "images" and wanted != there:
         notes.append(f"the samples are {colour(there)} and the data is {colour(wanted)}: they were made {colour(wanted)}.")
     sides = getattr(samples, "index", {}).get("originals", {}).get("shorter_side", {})
-    if sides.get("min") != sides.get("max") and not len(others):
+    if sides.get("min") != sides.get("max"):
         notes.append(f"the samples' sides go from {sides['min']} to {sides['max']} px; all were brought to {real.spec.size} px.")
     if samples.fingerprint == real.fingerprint:
         notes.append("these samples are the real data itself: nothing can be nearer to it.")
@@ -211,6 +214,6 @@ def _of_samples(path: Path, pair: Pair, count: int) -> Subject:
         count=len(chosen),
         at=lambda index: pair.at(chosen[index]),
         asked=asked,
-        identity=pair.identity | {"of": len(kept)},
+        identity=pair.identity | {"of": len(samples)},
         notes=tuple(notes),
     )

@@ -27,7 +27,7 @@ def field(*players: tuple[Scalar, Sequence[Tensor]]) -> list[Tensor]:
 
 
 def consensus(field: Iterable[Tensor]) -> Scalar:
-    """1/2 |v|^2."""
+    """1/2 |v|^2 of the joint gradient v that `field` makes; the header shows how the two stand in a loss."""
     return torch.stack([part.square().sum() for part in field]).sum() / 2
 
 

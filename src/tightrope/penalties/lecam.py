@@ -17,7 +17,10 @@ Logits = Float[Tensor, " n"]
 
 
 def lecam(on_real: Logits, on_fake: Logits, mean_real: Tensor, mean_fake: Tensor) -> Float[Tensor, ""]:
-    """E max(0, D(x) - mean_fake)^2 + E max(0, mean_real - D(G(z)))^2."""
+    """E max(0, D(x) - mean_fake)^2 + E max(0, mean_real - D(G(z)))^2.
+
+    The means are running ones of the logits of the other side; `LeCam` keeps them.
+    """
     return F.relu(on_real - mean_fake).square().mean() + F.relu(mean_real - on_fake).square().mean()
 
 

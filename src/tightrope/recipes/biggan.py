@@ -31,6 +31,7 @@ class BigGAN:
     CONDITIONAL: ClassVar[bool] = True
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "toy": {"width": 2, "z": 6, "shared": 4, "batch": 4, "attention": 8},
+        "images-16": {"attention": 8},
         "cifar": {
             "width": 64,
             "flat": True,

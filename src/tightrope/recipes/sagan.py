@@ -29,6 +29,7 @@ class SAGAN:
     CONDITIONAL: ClassVar[bool] = True
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "toy": {"width": 2, "z": 4, "batch": 4, "attention": 8},
+        "images-16": {"attention": 8},
         "imagenet-128": {"width": 64, "attention": 32, "lr_g": 1e-4, "lr_d": 4e-4, "batch": 256, "ema": 0.0},
     }
 

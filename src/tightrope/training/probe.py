@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
 from tightrope.core.data import Dataset
 from tightrope.core.game import Batch, Recipe
-from tightrope.training.engine import Engine
+from tightrope.training.engine import PRECISIONS, Engine
 from tightrope.training.game import Game
 
 SAMPLES = 16  # of the probing batch
@@ -20,14 +20,14 @@ GAIN = 1.15  # bf16 has to be this much faster to be chosen
 PATIENCE = 0.3  # seconds a precision
 
 
-def measure(recipe: Recipe, dataset: Dataset, engine: Engine) -> dict[str, float]:
-    """Samples a second of one round in each precision, on throw-away networks."""
+def measure(recipe: Recipe, dataset: Dataset, engine: Engine, precisions: Sequence[str] = PRECISIONS) -> dict[str, float]:
+    """Samples a second of one round in each of some precisions, on throw-away networks."""
     game = Game(recipe, dataset.spec, Engine(str(engine.device)), seed=0)
     size = max(2, min(SAMPLES, recipe.batch))
     index = torch.arange(size) % len(dataset)
     batch = Batch(dataset.batch(index), recipe.latents(size, torch.Generator().manual_seed(0)), dataset.labels(index), round=1)
     speeds = {}
-    for precision in ("fp32", "bf16"):
+    for precision in precisions:
         trial = Engine(str(engine.device), precision)
         nets = {name: trial.format(copy.deepcopy(net)) for name, net in game.nets.items()}
         real, z = trial.bring(batch.real), trial.bring(batch.z)

@@ -139,6 +139,6 @@ class FastConvTranspose2d(nn.ConvTranspose2d):
         elif _halves(self) and min(n, c) >= _DEEP and size[0] % 2 == size[1] % 2 == 0:
             y = Up.apply(x, w)
         else:
-            rest = self.stride, self.padding, self.output_padding, self.groups, self.dilation
-            return F.conv_transpose2d(input, w, self.bias, *rest)
+            padding, groups = self.padding, self.groups
+            return F.conv_transpose2d(input, w, self.bias, self.stride, padding, self.output_padding, groups, self.dilation)  # type: ignore[arg-type]
         return y if self.bias is None else y + self.bias.to(y.dtype)[:, None, None]
