@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from tightrope import recipes
-from tightrope.bench import architectures, digits, points, ring8, settings, stacked_mnist
+from tightrope.bench import architectures, digits, dirac, points, ring8, settings, stacked_mnist
 from tightrope.bench.playing import fashion, trained
 from tightrope.bench.protocol import Ask, Case, Result
 from tightrope.bench.runner import folder_of
+from tightrope.core.errors import InputError
 from tightrope.core.spec import DataSpec
 from tightrope.metrics.classifier import Classifier
 from tightrope.networks.variants import ACTIVATIONS, DEPTHS, Side, VariantCritic, VariantGenerator, draw, shifted_softplus
@@ -187,3 +188,8 @@ def test_a_stacked_case_trains_counts_and_draws(tmp_path, monkeypatch):
     table = stacked_mnist.tables([result])[0]
     assert table.rows[0][0] == "pacdcgan2/quarter" and table.rows[0][5] == "484.5"
     assert stacked_mnist.picture([result], tmp_path / "out").shape[2] == 3
+
+
+def test_a_benchmark_that_is_not_scaled_says_so():
+    with pytest.raises(InputError, match="leave out --scale"):
+        dirac.cases(Ask(methods=("minimax",), seeds=1, scale=0.5))

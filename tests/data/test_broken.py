@@ -369,3 +369,11 @@ def test_random_damage_never_escapes(tmp_path: Path) -> None:
         except InputError as error:
             message = str(error)
         assert "\n" not in message
+
+
+def test_sheets_that_sample_writes_beside_samples_are_no_samples(folder: Path) -> None:
+    for name in ("grid.png", "interpolation.gif", "mix.png"):
+        picture(0).save(folder / name)
+    data = load(folder)
+    assert len(data) == 3
+    assert [reject.path for reject in data.rejects] == ["grid.png", "interpolation.gif", "mix.png"]

@@ -200,6 +200,7 @@ def test_a_mix_is_a_sheet_an_array_and_an_animation(file: Path, tmp_path: Path, 
 WRONG = {
     "no such class": (["--class", "noon"], "Dark night, Dusk, Dawn, Bright/day"),
     "an empty one": (["--class", "dusk,"], "--class sandal"),
+    "nothing": (["--class", ""], "--class sandal"),
     "a mix of one": (["--mix", "dusk"], "--mix sandal:boot"),
     "both": (["--mix", "dusk:dawn", "--class", "dusk"], "leave out --class"),
     "steps of nothing": (["--steps", "4"], "--mix A:B"),

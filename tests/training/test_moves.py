@@ -15,6 +15,7 @@ from tightrope.core.game import Batch, Knobs, Phase, Terms, alternating
 from tightrope.core.rules import SGD, Adam, ExtraAdam, Lookahead, OptimisticAdam, RMSprop
 from tightrope.core.spec import DataSpec
 from tightrope.recipes.gan import GAN
+from tightrope.training import probe
 from tightrope.training.average import Average
 from tightrope.training.engine import Engine
 from tightrope.training.feed import Feed
@@ -154,3 +155,8 @@ def test_the_mean_over_processes_is_wide_and_detached() -> None:
     found = processes.mean(x)
     assert found.dtype == torch.float32
     assert not found.requires_grad
+
+
+def test_only_the_precisions_asked_for_are_tried() -> None:
+    recipe, data = GAN(width=8, d_width=8, batch=4, z=2), ToyDataset((2,))
+    assert probe.measure(recipe, data, Engine("cpu"), ("fp32",)).keys() == {"fp32"}
