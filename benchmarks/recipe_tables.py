@@ -104,7 +104,8 @@ def write(rows: list[Job], arguments: argparse.Namespace, fields: dict[str, Any]
         "",
         f"Each recipe is trained for {budget} seconds of one CPU thread's own time, {jobs} at once on {jobs} cores, with up "
         f"to {seeds} seed{'s' * (seeds != 1)}, at {size} px, and judged by {count:,} samples of its averaged "
-        "generator. Values are means over the seeds, with the range. What real images in the place of generated ones score is the first line.",
+        "generator. Values are means over the seeds, with the range. What real images in the place of generated ones score is "
+        "the first line.",
         "",
         "A budget this short favours light networks: the table says what a recipe does in that time, not what its paper's budget "
         f"would make of it. Recipes run with their defaults{changed}.",
