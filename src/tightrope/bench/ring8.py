@@ -3,7 +3,7 @@
 Paper:  Lin, Khetan, Fanti & Oh, "PacGAN: the power of two samples in generative adversarial networks", NeurIPS 2018,
         arXiv:1712.04086, table 1.
 Run:    tightrope bench ring8
-Time:   a quarter of an hour of CPU for `--methods relativistic` and 10 seeds; some 10 hours for all methods
+Time:   half an hour of CPU for `--methods relativistic` and 10 seeds; some 10 hours for all methods
 """
 
 from __future__ import annotations

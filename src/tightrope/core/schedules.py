@@ -25,9 +25,9 @@ def halving(first: float, half_life: float, seen: float) -> float:
     return first * 0.5 ** (seen / half_life)
 
 
-def warm_up(seen: float, over: float) -> float:
-    """From 0 to 1 over the first `over` samples, then 1. A factor for any of the others."""
-    return _within(seen / over) if over > 0 else 1.0
+def warm_up(now: float, over: float) -> float:
+    """From 0 to 1 over the first `over` samples (or share of the run), then 1. A factor for any of the others."""
+    return _within(now / over) if over > 0 else 1.0
 
 
 def _within(progress: float) -> float:

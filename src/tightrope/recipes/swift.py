@@ -19,7 +19,7 @@ from tightrope.augment import AUGMENTATIONS, AdaptiveProbability, pretended, pro
 from tightrope.core.errors import InputError
 from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms, alternating
 from tightrope.core.hyper import hyper, recipe
-from tightrope.core.schedules import cosine
+from tightrope.core.schedules import cosine, warm_up
 from tightrope.core.spec import DataSpec
 from tightrope.networks.dcgan import DCGANCritic, DCGANGenerator
 from tightrope.networks.mlp import MLPCritic, MLPGenerator
@@ -98,7 +98,7 @@ class Swift:
 
     def schedule(self, seen: int, progress: float) -> Knobs:
         return Knobs(
-            lr=min(1.0, progress / WARM) * cosine(1, 0, progress),
+            lr=warm_up(progress, WARM) * cosine(1, 0, progress),
             penalty=self.gamma_end ** (1 - cosine(1, 0, progress)),
             augment=self.augment,
             ema=min(self.ema, 0.1 * seen),

@@ -133,9 +133,8 @@ def _direction(layer: nn.Conv2d | nn.Linear, x: Tensor) -> _Affine:
         return _Linear()
     if convolution._whole(layer) and tuple(x.shape[2:]) == layer.kernel_size:
         return _Whole()
-    halves = (
-        convolution._routes and convolution._halves(layer) and x.shape[2] % 2 == x.shape[3] % 2 == 0 and x.device.type == "cpu"
-    )
+    even = x.shape[2] % 2 == x.shape[3] % 2 == 0
+    halves = convolution.fast() and convolution._halves(layer) and even and x.device.type == "cpu"
     stride, padding, dilation = (list(of) for of in (layer.stride, layer.padding, layer.dilation))
     return _Convolution(stride, padding, dilation, layer.groups, halves)  # type: ignore[arg-type]
 
