@@ -4,8 +4,8 @@ Paper:  Goodfellow et al., "Generative adversarial nets", NeurIPS 2014, arXiv:14
         2018, arXiv:1712.04086; unrolling: Metz et al., "Unrolled generative adversarial networks", ICLR 2017, arXiv:1611.02163;
         top-k: Sinha et al., "Top-k training of GANs", NeurIPS 2020, arXiv:2002.06224.
 Run:    tightrope train gan fashion
-Expect: recognisable garments with isolated noise pixels, after minutes; on emoji one grey after 21,600 images. Points in half a minute of a CPU core: 7 of 8 modes of ring8 touched,
-        2 of them well; 20 of 25 of grid25. `tightrope bench ring8` plays PacGAN's protocol. "unrolled" is not reproduced here:
+Expect: recognisable garments with isolated noise pixels, after minutes; on emoji one grey after 21,600 images. Points in half a
+        minute of a CPU core: 7 of 8 modes of ring8 touched, 2 of them well; 20 of 25 of grid25. `tightrope bench ring8` plays PacGAN's protocol. "unrolled" is not reproduced here:
         no mode of ring8 after 2,600 of the paper's 25,000 rounds.
 """
 
