@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 import tightrope
+from tightrope import care, recipes
 from tightrope import data as data_room
-from tightrope import recipes
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.files import write_json
@@ -125,6 +125,8 @@ def _play(
     try:
         trainer = Trainer(built, dataset, engine, Budget(**record["budget"]), plan, events, started)
         record["parameters"] = trainer.game.parameters()
+        if fresh:
+            record |= care.examine(built, trainer.game.nets, dataset, engine, record, options)
         if fresh and engine.chief:
             write_json(folder / "run.json", record)
         has_checkpoint = bool(checkpoint.found(trainer.checkpoints))
@@ -133,6 +135,8 @@ def _play(
                 events.write("warning", message=sentence)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         events.write("start" if fresh else "resume", seen=trainer.game.seen, time=now, path=str(folder), record=brief(record))
+        if fresh:
+            care.tell(events, record)
         if not trainer.budget.done(trainer.game.seen):
             trainer.train()
         finished = Run(*place)

@@ -24,6 +24,8 @@ class Options:
         checkpoint_minutes: wall time between two checkpoints.
         judge: number of samples the metrics at the end are computed on; 0 skips them.
         watch: looks at the samples during training (coverage, recall, duplicates ...), for at most 2 % of the time.
+        care: looks for what is wrong before the start, and warns.
+        rate_test: also tries out which learning rates each player can use, in some seconds.
         listeners: called with every event.
         command: as the user typed it, for the record.
     """
@@ -37,6 +39,8 @@ class Options:
     checkpoint_minutes: float = 2.0
     judge: int = 10_000
     watch: bool = True
+    care: bool = True
+    rate_test: bool = False
     listeners: tuple[Listener, ...] = ()
     command: tuple[str, ...] = ()
 

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from tightrope.cli import rope
+
 SECONDS = 10.0  # between two lines about long work where nothing is live
 
 
@@ -34,12 +36,13 @@ class JsonLines:
 
 
 class Progress:
-    """A live line: seen, samples a second, time left, each player's terms."""
+    """A live line: seen, samples a second, time left, who leads, each player's terms; above it the guardian's words."""
 
     def __init__(self) -> None:
         self.console = Console(file=sys.stderr, highlight=False)
         self.live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
         self._terms = ""
+        self._told = rope.Told(plain=not self.console.encoding.lower().startswith("utf"))
 
     def __enter__(self) -> Progress:
         if self.live:
@@ -52,6 +55,9 @@ class Progress:
 
     def __call__(self, event: dict[str, Any]) -> None:
         kind = event["event"]
+        lines = self._told(event, self.console.width)
+        if lines:
+            self._say(lines, whole_words=self.console.is_terminal)
         if kind in ("start", "resume"):
             self._say(self._opening(event))
         elif kind == "tick":
@@ -66,14 +72,16 @@ class Progress:
             self._say(f"judging {event['count']:,} samples ...")
         elif kind == "warning":
             self._say(f"warning: {event['message']}")
+        elif kind == "rate":
+            self._say(event["message"])
 
-    def _say(self, text: str) -> None:
-        self.console.print(text, markup=False, soft_wrap=True)
+    def _say(self, text: str, whole_words: bool = False) -> None:
+        self.console.print(text, markup=False, soft_wrap=not whole_words)
 
     def _line(self, event: dict[str, Any]) -> str:
         return (
             f"{event['seen']:>12,} seen  {event['speed']:>7,.0f}/s  {duration(event['seconds'])} gone  "
-            f"{duration(event['left'])} left  {self._terms}"
+            f"{duration(event['left'])} left  {self._told.gauge}{'  ' * bool(self._told.gauge)}{self._terms}"
         )
 
     def _opening(self, event: dict[str, Any]) -> str:

@@ -52,6 +52,8 @@ def doctor(arguments: Namespace) -> None:
     for finding in found["checks"]:
         mark = "ok" if finding["ok"] else "!!"
         print(textwrap.fill(finding["sentence"], 110, initial_indent=f"{mark}  ", subsequent_indent="    "))
+    if over := found.get("over_the_run"):
+        print("\n" + textwrap.fill(f"over the run: {over['summary']}", 110))
     print(f"\n{line(found['protocol'])}")
     for note in found["notes"]:
         print(f"note: {note}")

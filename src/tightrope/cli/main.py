@@ -23,6 +23,7 @@ ABOUT = f"""Tightrope {__version__}: train, steady, judge and serve generative a
   tightrope evaluate RUN                   judge a run's generator again
   tightrope evaluate FOLDER --data DATA    judge samples that anything made
   tightrope doctor FOLDER --data DATA      say in words what is wrong with them, on one page
+  tightrope doctor LOG                     where a finished run broke, how sure that is, what it cost
   tightrope leaderboard runs               runs side by side
   tightrope report RUN                     write report.html
   tightrope extractors                     whose features can be compared, and what each needs
@@ -108,6 +109,8 @@ examples:
     add("--checkpoint-minutes", metavar="M", type=float, default=2.0, help="between two checkpoints (default: 2)")
     add("--judge", metavar="N", type=int, default=10_000, help="samples for the metrics at the end; 0 skips them")
     add("--no-watch", dest="watch", action="store_false", help="do not look at the samples during training")
+    add("--no-care", dest="care", action="store_false", help="do not warn of what is wrong before the start")
+    add("--rate-test", action="store_true", help="first try out which learning rates each player can use (some seconds)")
 
 
 def _train(arguments: Namespace) -> None:
@@ -200,11 +203,23 @@ def _doctor_arguments(parser: Parser) -> None:
     parser.epilog = """The page is doctor.html in the run or folder. Without --extractor the doctor takes the classifier that
 ships for this data, or trains one on it (up to three minutes, once; it is kept).
 
+A log (CSV, TSV, JSON lines, TensorBoard's event files) is judged without data: where the run broke, how sure, what it cost.
+
 examples:
   tightrope doctor ./samples --data ./photos
-  tightrope doctor runs/00000-swift-fashion --json"""
+  tightrope doctor runs/00000-swift-fashion --json
+  tightrope doctor losses.csv"""
+    from tightrope.cli import logged
+
     _judging_arguments(parser, 1)
+    logged.arguments(parser)
     parser.add_argument("--out", metavar="FILE.html", type=Path, help="write the page there instead")
+
+
+def _doctor(arguments: Namespace) -> None:
+    from tightrope.cli import logged
+
+    (logged.doctor if logged.is_asked(arguments) else _later("doctor", "judging"))(arguments)
 
 
 def _leaderboard_arguments(parser: Parser) -> None:
@@ -261,7 +276,7 @@ VERBS: dict[str, tuple[Callable[[Parser], None], Callable[[Namespace], None]]] =
     "resume": (_resume_arguments, _later("resume")),
     "sample": (_sample_arguments, _later("sample", "sampling")),
     "evaluate": (_evaluate_arguments, _later("evaluate", "judging")),
-    "doctor": (_doctor_arguments, _later("doctor", "judging")),
+    "doctor": (_doctor_arguments, _doctor),
     "leaderboard": (_leaderboard_arguments, _later("leaderboard", "judging")),
     "extractors": (_extractors_arguments, _later("extractors", "listing")),
     "report": (_report_arguments, _later("report")),

@@ -20,10 +20,8 @@ from tightrope.core.files import write_atomically
 
 def train(arguments: Namespace, recipe: str, data: str, fields: dict[str, Any]) -> None:
     """Train, judge, report; then say where everything is and what to do next."""
-    options = {
-        key: getattr(arguments, key)
-        for key in ("runs", "size", "device", "precision", "threads", "tick", "checkpoint_minutes", "judge", "watch")
-    }
+    how = ("runs", "size", "device", "precision", "threads", "tick", "checkpoint_minutes", "judge", "watch", "care", "rate_test")
+    options = {key: getattr(arguments, key) for key in how}
     command = ("tightrope", *sys.argv[1:])
 
     def work(listeners: tuple[Any, ...]) -> api.Run:

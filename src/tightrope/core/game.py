@@ -48,6 +48,11 @@ class Knobs:
         noise: standard deviation of the noise added to what D sees, in units of the data's range [-1, 1].
         stage: how far a network that grows has grown: 2.25 is a quarter of the way from its third resolution to its fourth.
         ema: half-life of the weight average, in seen samples; 0 copies the weights.
+        rates: factors of single players' learning rates, beside `lr`.
+        beta1: Adam's first decay rate where it is turned; None keeps the optimizer's own.
+        repeats: how often phases are played a round, by name, where that is turned.
+        support: weight of the R1 and R2 penalties that steady a game from outside (gamma); 0 is none.
+        safer: the relativistic game takes the place of the recipe's own losses.
     """
 
     lr: float = 1.0
@@ -57,6 +62,11 @@ class Knobs:
     noise: float = 0.0
     stage: float = 0.0
     ema: float = 0.0
+    rates: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    beta1: float | None = None
+    repeats: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    support: float = 0.0
+    safer: bool = False
 
 
 class Terms(dict[str, Tensor]):

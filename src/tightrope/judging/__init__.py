@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tightrope.judging.examine import doctor
+    from tightrope.judging.logged import doctor_log
     from tightrope.judging.measure import evaluate
     from tightrope.judging.rank import leaderboard
 
-__all__ = ["doctor", "evaluate", "leaderboard"]
+__all__ = ["doctor", "doctor_log", "evaluate", "leaderboard"]
 
-_HOME = {"doctor": "examine", "evaluate": "measure", "leaderboard": "rank"}
+_HOME = {"doctor": "examine", "doctor_log": "logged", "evaluate": "measure", "leaderboard": "rank"}
 
 
 def __getattr__(name: str) -> Any:

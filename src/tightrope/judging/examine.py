@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.labels import WIDEST
+from tightrope.judging.logged import doctor_log, is_log, is_run, over_the_run
 from tightrope.judging.measure import class_records, domain_of, place_for, resolve, sampler
 from tightrope.judging.pairing import Progress
 from tightrope.judging.subjects import Asked, Case, open_case
@@ -49,10 +50,10 @@ def doctor(
     progress: Progress | None = None,
     **asked: Unpack[Asked],
 ) -> dict[str, Any]:
-    """Examine samples and write the page.
+    """Examine samples, or a log, and write the page.
 
     Args:
-        what, data: see `tightrope.judging.subjects.open_case`.
+        what, data: see `tightrope.judging.subjects.open_case`. A log of a finished run, without data, goes to `doctor_log`.
         out: the page; default doctor.html in the run or folder.
         progress: called with (done, total) during the long parts.
         asked: see `tightrope.judging.subjects.Asked`; without an extractor the classifier that ships for this very data is
@@ -65,6 +66,8 @@ def doctor(
     Raises:
         InputError: a source cannot be used, or the two cannot be compared.
     """
+    if data is None and not is_run(what) and is_log(what):
+        return doctor_log(what, out=out)
     case, seed = open_case(what, data, asked, progress), asked.get("seed", 0)
     if case.subject.count < 2 or len(case.data) < 4:
         raise InputError(f"{what}: {case.subject.count} samples and {len(case.data)} real ones cannot be compared; give more.")
@@ -79,6 +82,7 @@ def doctor(
     record = _record(case, extractor, found, real, fake, seed)
     events = read_events(case.subject.run.path) if case.subject.run else []
     record |= {"notes": [*case.subject.notes, *notes, *_training_notes(events)], "page": str(path)}
+    record["over_the_run"] = over_the_run(case.subject.run.path, events) if case.subject.run else None
     shown = _galleries(case, found, real, fake)
     page.write(path, record, _sheets(case), shown, ticks(events), _columns(case))
     return record

@@ -5,8 +5,8 @@ Paper:  Goodfellow et al., "Generative adversarial nets", NeurIPS 2014, arXiv:14
         top-k: Sinha et al., "Top-k training of GANs", NeurIPS 2020, arXiv:2002.06224.
 Run:    tightrope train gan fashion
 Expect: recognisable garments with isolated noise pixels, after minutes; on emoji one grey after 21,600 images. Points in half a
-        minute of a CPU core: 7 of 8 modes of ring8 touched, 2 of them well; 20 of 25 of grid25. `tightrope bench ring8` plays PacGAN's protocol. "unrolled" is not reproduced here:
-        no mode of ring8 after 2,600 of the paper's 25,000 rounds.
+        minute of a CPU core: 7 of 8 modes of ring8 touched, 2 of them well; 20 of 25 of grid25. `tightrope bench ring8` plays
+        PacGAN's protocol. "unrolled" is not reproduced here: no mode of ring8 after 2,600 of the paper's 25,000 rounds.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Any
 from tightrope.report.records import Record, number, part, scalars, whole
 
 LIMIT = 3000  # points a curve; beyond it an even choice is drawn, with every extreme and every value that is no number
+TITLES = {"samples": "Samples, as training saw them", "balance": "Balance of the players"}
 PAIR = re.compile(r"(?<![a-z])real(?![a-z])")
 Columns = dict[str, list[float | None]]
 
@@ -22,8 +23,16 @@ def columns(ticks: list[Record]) -> Columns:
 
 def _row(tick: Record) -> dict[str, float]:
     row = {name: _value(v) for kind in ("terms", "signals") for name, v in part(tick, kind).items()}
-    row |= {f"knob/{name}": _value(v) for name, v in part(tick, "knobs").items() if v is not None}
+    row |= {f"knob/{name}": _value(v) for name, v in _flat(part(tick, "knobs")).items() if v is not None}
     return row | {name: _value(tick[name]) for name in ("speed", "memory_mb") if tick.get(name) is not None}
+
+
+def _flat(knobs: Record) -> Record:
+    """Knobs by name; one that every player has of its own ({"rates": {"D": 0.5}}) as one a player."""
+    found: Record = {}
+    for name, v in knobs.items():
+        found |= {f"{name}/{player}": own for player, own in v.items()} if isinstance(v, dict) else {name: v}
+    return found
 
 
 def _value(value: Any) -> float:
@@ -92,7 +101,7 @@ def _groups(names: list[str], metrics: list[str]) -> list[dict[str, Any]]:
     players = dict.fromkeys(name.split("/")[0] for name in names if "/" in name and not name.startswith("knob/"))
     groups = [{"title": "Metrics over the run", "charts": [[name] for name in metrics]}]
     for player in players:
-        title = "Samples, as training saw them" if player == "samples" else f"Player {player}"
+        title = TITLES.get(player, f"Player {player}")
         groups.append({"title": title, "charts": _pairs([n for n in names if n.startswith(f"{player}/")])})
     loose = [[n] for n in names if "/" not in n and n not in ("speed", "memory_mb")]
     groups.append({"title": "Other terms and signals", "charts": loose})

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from tightrope.core.files import write_text
-from tightrope.report import classes, pictures, sections
+from tightrope.report import classes, logged, pictures, sections
 from tightrope.report.classes import Column
 from tightrope.report.html import asset, fill, page
 from tightrope.report.records import Record, number, part
@@ -72,12 +72,12 @@ def write(
         "samples": _sheets(sheets),
         "galleries": "".join(_gallery(gallery) for gallery in galleries if gallery.couples),
         "classes": _classes(record, columns),
-        "training": _training(ticks),
+        "training": logged.paragraph(record.get("over_the_run")) + _training(ticks),
         "protocol": f'<div class="card">{sections.pairs(record["protocol"])}</div>',
     }
     text = page(
         title=f"{record['subject']} · Tightrope doctor",
-        css=asset("report.css") + asset("doctor.css"),
+        css=asset("report.css") + asset("doctor.css") + asset("logged.css"),
         brand="Tightrope doctor",
         links=("Findings", "Samples", "Protocol"),
         main=fill("doctor.html", main),

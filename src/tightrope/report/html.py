@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tightrope.core.files import write_text
-from tightrope.report import classes, curves, pictures, sections
+from tightrope.report import balance, classes, curves, pictures, sections
 from tightrope.report.records import Record, number, read_events, read_metrics, read_run, summary, ticks
 from tightrope.report.words import count, duration, esc, moment
 
@@ -35,10 +35,12 @@ def render(run: Path) -> str:
     record, events, metrics, facts = read_run(run), read_events(run), read_metrics(run), summary(run)
     moments = ticks(events)
     shown, by_class = pictures.gallery(run, events), classes.section(record, run, events, metrics)
+    balanced = balance.section(events)
     main = {
         "header": sections.header(record, facts),
         "tiles": sections.tiles(record, facts, run),
         "samples": samples(record, shown, moments),
+        "balance": balanced,
         "classes": by_class,
         "curves": curves_section(moments),
         "metrics": sections.metrics(metrics),
@@ -53,11 +55,19 @@ def render(run: Path) -> str:
     script = asset("charts.js") + "\n" + asset("report.js")
     return page(
         title=f"{facts['name']} · Tightrope",
-        css=asset("report.css"),
+        css=asset("report.css") + asset("rope.css"),
         scripts="script-src 'unsafe-inline'; ",
         skip='<a class="skip" href="#samples">Skip to the samples</a>\n',
         brand="Tightrope",
-        links=("Samples", *(["Classes"] if by_class else []), "Curves", "Metrics", "Recipe", "Provenance"),
+        links=(
+            "Samples",
+            *(["Balance"] if balanced else []),
+            *(["Classes"] if by_class else []),
+            "Curves",
+            "Metrics",
+            "Recipe",
+            "Provenance",
+        ),
         tools=THEME,
         main=fill("template.html", main),
         footer=_footer(record, facts),

@@ -32,9 +32,12 @@ class Average:
 
     def update(self, half_life: float, samples: int) -> None:
         """Move towards the live weights by what `samples` more seen samples are worth. A half-life of 0 copies, when asked."""
-        self._stale = half_life <= 0
+        stale, self._stale = self._stale, half_life <= 0
         if self._stale:
             return
+        if stale:  # the average begins where the weights stand
+            for name, live in self._live.items():
+                torch._foreach_copy_(self._averaged(self._kept[name]), self._averaged(live))
         weight = 1 - 0.5 ** (samples / half_life)
         for name, live in self._live.items():
             torch._foreach_lerp_(self._averaged(self._kept[name]), self._averaged(live), weight)

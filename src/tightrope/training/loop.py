@@ -26,8 +26,8 @@ def move(game: Game, batch: Batch, phase: Phase, knobs: Knobs, meter: Meter) -> 
     terms.total.backward()
     for player in phase.moves:
         engine.average_gradients(game.optimizers[player].parameters)
-        game.optimizers[player].step(knobs)
-    if phase.constrain:
+        game.optimizers[player].step(knobs, player)
+    if phase.constrain and not knobs.safer:
         with torch.no_grad():
             phase.constrain(game.nets)
     meter.add(phase.name, terms, game.seen)
@@ -42,7 +42,7 @@ def play(game: Game, feed: Feed, budget: Budget, meter: Meter, after: Callable[[
         knobs = game.recipe.schedule(game.seen, budget.progress(game.seen))
         before, batch = game.seen, None
         for phase in phases:
-            for _ in range(phase.times(game.round)):
+            for _ in range(knobs.repeats.get(phase.name) or phase.times(game.round)):
                 if phase.fresh or batch is None:
                     batch, game.draws = feed.draw(game.draws, game.round), game.draws + 1
                 move(game, batch, phase, knobs, meter)

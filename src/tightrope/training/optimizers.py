@@ -115,13 +115,17 @@ class Optimizer:
         self.rule = rule
         self.parameters = list(net.parameters())
         self.inner = _build(self.parameters, rule)
+        self._own_betas = [tuple(group.get("betas", ())) for group in self.inner.param_groups]
 
-    def step(self, knobs: Knobs) -> None:
+    def step(self, knobs: Knobs, player: str = "") -> None:
         """Move the player along its gradients."""
-        for group in self.inner.param_groups:
-            group["lr"] = self.rule.lr * knobs.lr
-            if knobs.beta2 is not None and "betas" in group:
-                group["betas"] = (group["betas"][0], float(knobs.beta2))
+        for group, own in zip(self.inner.param_groups, self._own_betas, strict=True):
+            group["lr"] = self.rule.lr * knobs.lr * knobs.rates.get(player, 1.0)
+            if own:
+                group["betas"] = tuple(
+                    float(mine if turned is None else turned)
+                    for mine, turned in zip(own, (knobs.beta1, knobs.beta2), strict=True)
+                )
         self.inner.step()
 
     def zero(self) -> None:
@@ -138,7 +142,8 @@ class Optimizer:
         }
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Take up a saved state; tensors shaped like their parameter take its memory format too."""
+        """Take up a saved state in the present one's place; tensors shaped like their parameter take its memory format too."""
+        self.inner.state.clear()
         for key, value in state.items():
             index, name = key.split("/")
             parameter = self.parameters[int(index)]
