@@ -20,6 +20,7 @@ class EBGAN:
     """Equations 1 and 2. D's encoder and decoder are DCGAN's critic and generator."""
 
     MODALITIES: ClassVar[tuple[str, ...]] = ("images",)
+    PLAIN_CRITIC: ClassVar[bool] = False  # no logits: a guardian cannot put another game in this one's place
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {"toy": {"width": 4, "z": 4, "code": 3, "batch": 4}}
 
     width: int = hyper(32, "channels at the highest resolution", low=1, high=1024, paper=64)

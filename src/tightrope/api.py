@@ -15,6 +15,7 @@ import torch
 import tightrope
 from tightrope import care, recipes
 from tightrope import data as data_room
+from tightrope.balance.guardian import Guardian
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.files import write_json
@@ -23,12 +24,16 @@ from tightrope.metrics.judge import judge_for
 from tightrope.metrics.online import LEAST_REAL, Window
 from tightrope.options import Options
 from tightrope.run import Run, brief, data_record, facts, load, recipe_record
+from tightrope.steadied import Steadied
 from tightrope.training import checkpoint, machine, probe
 from tightrope.training.budget import Budget
 from tightrope.training.engine import Engine
 from tightrope.training.events import Events, Listener
+from tightrope.training.game import Game
+from tightrope.training.gauge import HeldOut
 from tightrope.training.trainer import Plan, Trainer
 from tightrope.training.watch import Observer
+from tightrope.watching import guardian_for
 
 DEFAULT_MINUTES = 10.0
 __all__ = ["Options", "Run", "doctor", "evaluate", "leaderboard", "load", "resume", "train"]
@@ -118,12 +123,16 @@ def _play(
     """Train from the start or the newest checkpoint, judge, report. `place`: the directory, and the recipe's name or file."""
     folder = place[0]
     events = Events(folder / "events.jsonl" if engine.chief else None, options.listeners if engine.chief else ())
+    guarded = record.get("guard", "off") != "off"
+    steadied = Steadied(built, dataset.spec) if guarded else built
     plan = Plan(
-        folder=folder, tick=record["tick"], seed=record["seed"], facts=facts(record),
-        checkpoint_minutes=record["checkpoint_minutes"], observe=_observer(dataset, events) if record.get("watch") else None,
+        folder=folder, tick=record["tick"], seed=record["seed"], facts=facts(record), look=record.get("look") or 0,
+        checkpoint_minutes=record["checkpoint_minutes"], observer=_observer(dataset, events) if record.get("watch") else None,
+        guardian=_guardian(record, dataset) if guarded else None, held_out=_held_out(record, dataset, steadied),
+        until_converged=record.get("until") == "converged",
     )  # fmt: skip
     try:
-        trainer = Trainer(built, dataset, engine, Budget(**record["budget"]), plan, events, started)
+        trainer = Trainer(steadied, dataset, engine, Budget(**record["budget"]), plan, events, started)
         record["parameters"] = trainer.game.parameters()
         if fresh:
             record |= care.examine(built, trainer.game.nets, dataset, engine, record, options)
@@ -157,10 +166,33 @@ def _observer(dataset: Dataset, events: Events) -> Observer | None:
     if len(dataset) < LEAST_REAL:
         return None
     try:
-        return Window(judge_for(dataset.spec), dataset).look
+        return Window(judge_for(dataset.spec), dataset)
     except InputError as error:
         events.write("warning", message=f"samples are not watched during training: {error}")
         return None
+
+
+def _guardian(record: dict[str, Any], dataset: Dataset) -> Callable[[Game], Guardian]:
+    """Makes the guardian of a run's game."""
+
+    def make(game: Game) -> Guardian:
+        return guardian_for(
+            game, dataset.spec, care.expected(record), act=record["guard"] == "act",
+            target=record.get("enough", {}), safer=bool(record.get("allow_safer")),
+        )  # fmt: skip
+
+    return make
+
+
+def _held_out(record: dict[str, Any], dataset: Dataset, recipe: Any) -> HeldOut | None:
+    """The held-out data that the run names, and how D is asked about it."""
+    if not record.get("held_out") or not isinstance(recipe, Steadied) or not recipe.two:
+        return None
+    others = data_room.load(record["held_out"], size=dataset.spec.size if dataset.spec.modality == "images" else None)
+    if others.spec.shape != dataset.spec.shape or others.spec.classes != dataset.spec.classes:
+        name = record["held_out"]
+        raise InputError(f"--held-out {name}: its samples or classes are not those of {dataset.name}; name such data.")
+    return HeldOut(dataset, others, recipe.logits)
 
 
 def _continue(found: Run, record: dict[str, Any], options: Options) -> Run:
@@ -216,6 +248,12 @@ def _circumstances(built: Any, dataset: Dataset, engine: Engine, budget: Budget,
         "tick": int(tick),
         "judge": options.judge,
         "watch": options.watch,
+        "look": options.look,
+        "guard": options.guard,
+        "allow_safer": options.allow_safer,
+        "enough": dict(options.enough),
+        "until": options.until,
+        "held_out": str(options.held_out) if options.held_out else None,
         "checkpoint_minutes": options.checkpoint_minutes,
         "machine": machine.describe(engine.device),
         "versions": machine.versions(),

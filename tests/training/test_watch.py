@@ -36,7 +36,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
 def test_signals_are_recorded_and_the_best_generator_is_kept(runs: dict[bool, Path], tmp_path: Path) -> None:
     events = [json.loads(line) for line in (runs[True] / "events.jsonl").read_text().splitlines()]
     last = [event for event in events if event["event"] == "tick"][-1]["signals"]
-    names = {"coverage", "recall", "duplicates", "js", "vendi", "authenticity", "score"}
+    names = {"coverage", "recall", "duplicates", "js", "vendi", "authenticity", "faithful", "reach", "spread", "score"}
     assert {name.removeprefix("samples/") for name in last if name.startswith("samples/")} == names
     assert all(event["watched"] >= 0 for event in events if event["event"] == "tick")
     assert not (runs[False] / "best.safetensors").exists()

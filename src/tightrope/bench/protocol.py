@@ -34,12 +34,16 @@ class Ask:
         seeds: how many; the seeds are 0 ... seeds - 1.
         scale: of the published amount of training; None is the benchmark's default.
         data: the user's files, where the benchmark needs them.
+        names: some of the benchmark's own data sets, where it has several; empty: all.
+        storm: number of the draw, where configurations are drawn.
     """
 
     methods: tuple[str, ...]
     seeds: int
     scale: float | None = None
     data: Path | None = None
+    names: tuple[str, ...] = ()
+    storm: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tightrope import __version__
-from tightrope.cli.parsing import Parser, field_flags, nearest
+from tightrope.cli.parsing import Parser, enough, field_flags, nearest
 from tightrope.core.errors import InputError, TightropeError
 
 ABOUT = f"""Tightrope {__version__}: train, steady, judge and serve generative adversarial networks.
@@ -91,6 +91,7 @@ examples:
   tightrope train                                swift on fashion
   tightrope train swift ./photos --size 64 --minutes 60
   tightrope train dcgan fashion --seen 200000 --lr 1e-4
+  tightrope train swift ./photos --until converged --held-out ./other-photos
   torchrun --nproc-per-node 2 -m -- tightrope train r3gan ./photos"""
     add = parser.add_argument
     add("recipe", nargs="?", metavar="RECIPE", help="a name of `tightrope recipes` or a recipe's file (default: swift)")
@@ -109,6 +110,12 @@ examples:
     add("--checkpoint-minutes", metavar="M", type=float, default=2.0, help="between two checkpoints (default: 2)")
     add("--judge", metavar="N", type=int, default=10_000, help="samples for the metrics at the end; 0 skips them")
     add("--no-watch", dest="watch", action="store_false", help="do not look at the samples during training")
+    add("--guard", metavar="G", default="act", help="act (default), watch: only say what is wrong, or off")
+    add("--allow-safer", action="store_true", help="the guardian may change to the relativistic game with R1 and R2")
+    add("--enough", metavar="F=V", type=enough, default={}, help="samples that are good enough, like coverage=0.6,faithful=0.9")
+    add("--until", metavar="U", help="converged: end where more training does not help")
+    add("--held-out", metavar="DATA", help="real data not trained on: shows whether D learns its data by heart")
+    add("--look", metavar="N", type=int, help="ticks between two looks at the samples (default: what 1.5 %% of the time allows)")
     add("--no-care", dest="care", action="store_false", help="do not warn of what is wrong before the start")
     add("--rate-test", action="store_true", help="first try out which learning rates each player can use (some seconds)")
 

@@ -66,3 +66,17 @@ def seed_list(text: str) -> list[int]:
     if len(seeds) > 1_000_000:
         raise InputError(f"--seeds {text!r}: names {len(seeds):,} seeds; ask for at most 1,000,000 at once.")
     return seeds
+
+
+def enough(text: str) -> dict[str, float]:
+    """Read "coverage=0.6,faithful=0.9" as figures with their least values."""
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise InputError(f"--enough {text!r}: write figures with their least values, like coverage=0.6.") from None
+        if not 0 < found[name.strip()] <= 10:
+            raise InputError(f"--enough {part}: a least value lies between 0 and 10 (1 is real data).")
+    return found

@@ -20,7 +20,10 @@ from tightrope.core.files import write_atomically
 
 def train(arguments: Namespace, recipe: str, data: str, fields: dict[str, Any]) -> None:
     """Train, judge, report; then say where everything is and what to do next."""
-    how = ("runs", "size", "device", "precision", "threads", "tick", "checkpoint_minutes", "judge", "watch", "care", "rate_test")
+    how = (
+        "runs", "size", "device", "precision", "threads", "tick", "checkpoint_minutes", "judge", "watch", "care", "rate_test",
+        "guard", "allow_safer", "enough", "until", "held_out", "look",
+    )  # fmt: skip
     options = {key: getattr(arguments, key) for key in how}
     command = ("tightrope", *sys.argv[1:])
 

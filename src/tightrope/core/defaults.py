@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from tightrope.core.game import Knobs, Networks
 
-ATTRIBUTES: dict[str, Any] = {"CONDITIONAL": False, "AVERAGED": ("G",), "BUFFERS": "average"}
+ATTRIBUTES: dict[str, Any] = {"CONDITIONAL": False, "AVERAGED": ("G",), "BUFFERS": "average", "PLAIN_CRITIC": True}
 
 
 def schedule(self: Any, seen: int, progress: float) -> Knobs:
@@ -27,7 +28,12 @@ def sample(self: Any, nets: Networks, z: Tensor, labels: Tensor | None = None) -
     return nets["G"](z, labels) if self.CONDITIONAL else nets["G"](z)
 
 
-METHODS = {method.__name__: method for method in (schedule, latents, sample)}
+def critic(self: Any, nets: Networks, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
+    """D itself; a conditional recipe's D is given the labels too."""
+    return (lambda x: nets["D"](x, labels)) if self.CONDITIONAL else nets["D"]
+
+
+METHODS = {method.__name__: method for method in (schedule, latents, sample, critic)}
 
 
 def complete(cls: type) -> None:

@@ -120,10 +120,12 @@ class Phase:
     clock: bool = False
     constrain: Callable[[Networks], None] | None = None
 
-    def times(self, round: int) -> int:
-        """How often it is played in this round."""
+    def times(self, round: int, turned: int | None = None) -> int:
+        """How often it is played in this round; `turned` is a knob's word on it, for the rounds in which it is played."""
         if round % self.every:
             return 0
+        if turned:
+            return turned
         return self.repeat(round) if callable(self.repeat) else self.repeat
 
 
@@ -149,6 +151,9 @@ class Recipe(Protocol):
         CONDITIONAL: True where samples are made for a class, so that the data must have classes.
         AVERAGED: players whose weight average is kept and used for samples.
         BUFFERS: what the average does with buffers (batch statistics): "average", "copy" (the live ones) or "leave".
+        PLAIN_CRITIC: D tells real from fake by one logit a sample (or a pack of them) and does nothing else, so that a guardian
+            may put another game of G and D in this one's place; see `critic`. False where D names classes or copies images, and
+            where G's samples in the game are not those of `sample`.
         PRESETS: name -> fields; "toy" is tiny and quick. One named after a modality ("points"), a modality and size
             ("images-64") or a modality with fewer than 10,000 samples ("images-few") is chosen for such data by itself.
     """
@@ -157,6 +162,7 @@ class Recipe(Protocol):
     CONDITIONAL: ClassVar[bool]
     AVERAGED: ClassVar[tuple[str, ...]]
     BUFFERS: ClassVar[str]
+    PLAIN_CRITIC: ClassVar[bool]
     PRESETS: ClassVar[dict[str, dict[str, Any]]]
 
     @property
@@ -182,6 +188,10 @@ class Recipe(Protocol):
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw n latents, (N, Z), from a CPU generator."""
+        ...
+
+    def critic(self, nets: Networks, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
+        """D as a function of samples of these classes alone: logits, one a sample or pack of them."""
         ...
 
     def sample(self, nets: Networks, z: Tensor, labels: Tensor | None = None) -> Tensor:

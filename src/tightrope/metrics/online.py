@@ -8,6 +8,9 @@
 | js | bins of the real data that are over- or under-filled | `js_null` of the bins, a few 0.01 |
 | vendi | the effective number of different samples, over that of real data | 1 |
 | authenticity | copies of the data (towards 0) | about 0.5 |
+| faithful | samples far from the data: the share that is no farther than 99 % of real samples are | 0.99 |
+| reach | dropped modes alone: the share of the data with a sample among its nearest 2 %; over its null | 1 |
+| spread | shrinking, collapse: the mean distance of two samples, over that of two real ones | 1 |
 | score | sqrt(coverage * recall) * (1 - duplicates), the first two at most 1: what "best" means | 1 |
 
 Axes: N window, R reference, d features.
@@ -24,14 +27,17 @@ from tightrope.core.seeds import generator
 from tightrope.metrics import bins, diversity, judge
 from tightrope.metrics.extractor import Extractor
 from tightrope.metrics.manifold import coverage_null
-from tightrope.metrics.neighbours import nearest, within
+from tightrope.metrics.neighbours import nearest
 
+FIGURES = ("coverage", "recall", "vendi", "authenticity", "faithful", "reach", "spread", "score")  # the higher the better
 LEAST_REAL = 100  # real samples that are worth comparing with
 REFERENCE = 1_000
 LENGTH = 512  # samples of the window: two looks
 VENDI = 256  # samples: the kernel's matrix is decomposed at every look
 K = 5  # of coverage and recall alike
 BINS = 50
+WIDE = 0.02  # of the reference: the neighbourhood of `reach`
+TYPICAL = 0.99  # of real samples are no farther from the others than `faithful` allows
 
 
 class Window:
@@ -46,24 +52,32 @@ class Window:
         self.extractor = extractor
         ordered = judge.reference(extractor, dataset, REFERENCE).values  # as stored: perhaps class by class
         self.real = ordered[torch.randperm(len(ordered), generator=generator(0, "window"))]
-        own = nearest(self.real, self.real, K, apart=True).distance
-        self.radius, self.nearest = own[:, -1], own[:, 0]
+        self.many = max(K, round(WIDE * len(self.real)))
+        own = nearest(self.real, self.real, self.many, apart=True).distance.float()
+        self.radius, self.wide, self.nearest = own[:, K - 1], own[:, -1], own[:, 0]
+        self.typical = torch.quantile(self.nearest, TYPICAL)
         self.centres = bins.kmeans(self.real, min(BINS, len(self.real) // 10))
         self.counts = bins.bin_counts(self.real, self.centres)
         self.bandwidth = diversity.vendi_bandwidth(self.real)
+        self.between = torch.pdist(self.real[:LENGTH]).mean()
         self.fake = torch.empty(0, self.real.shape[1])
         self._nulls: dict[int, tuple[float, float, float]] = {}
+
+    def forget(self) -> None:
+        """Begin the window anew: the samples to come are another generator's."""
+        self.fake = self.fake[:0]
 
     def look(self, stored: np.ndarray) -> dict[str, float]:
         """Take in fresh samples as files hold them; returns the window's figures."""
         fresh = self.extractor.read(stored).features.float()
         self.fake = torch.cat([self.fake, fresh])[-LENGTH:]
         recall_null, vendi_null, scale = self._null(len(self.fake))
-        own = nearest(self.fake, self.fake, K, apart=True).distance
-        to_real = nearest(self.fake, self.real)
-        covered = within(self.fake, self.real, self.radius, strict=True).per_centre > 0
-        coverage = _share(covered) / coverage_null(len(self.real), len(self.fake), K)
-        recall = _share(within(self.real, self.fake, own[:, -1]).per_query > 0) / max(recall_null, 1e-9)
+        to_real, apart = _distances(self.fake, self.real), _distances(self.fake, self.fake).fill_diagonal_(torch.inf)
+        own = apart.topk(min(K, len(self.fake) - 1), largest=False).values
+        closest = to_real.min(1)
+        coverage = _share((to_real < self.radius).any(0)) / coverage_null(len(self.real), len(self.fake), K)
+        reach = _share((to_real < self.wide).any(0)) / coverage_null(len(self.real), len(self.fake), self.many)
+        recall = _share((to_real <= own[:, -1:]).any(0)) / max(recall_null, 1e-9)
         duplicates = _share(own[:, 0] < scale)
         return {
             "coverage": coverage,
@@ -71,7 +85,10 @@ class Window:
             "duplicates": duplicates,
             "js": bins.js(self.counts, bins.bin_counts(self.fake, self.centres)).item(),
             "vendi": diversity.vendi(self.fake[-VENDI:], self.bandwidth) / vendi_null,
-            "authenticity": _share(to_real.distance[:, 0] > self.nearest[to_real.index[:, 0]]),
+            "authenticity": _share(closest.values > self.nearest[closest.indices]),
+            "faithful": _share(closest.values <= self.typical),
+            "reach": reach,
+            "spread": (torch.pdist(self.fake).mean() / self.between).item(),
             "score": (min(coverage, 1) * min(recall, 1)) ** 0.5 * (1 - duplicates),
         }
 
@@ -80,10 +97,15 @@ class Window:
         if n not in self._nulls:
             some, others = self.real[: min(n, len(self.real) // 2)], self.real[min(n, len(self.real) // 2) :]
             own = nearest(some, some, min(K, len(some) - 1), apart=True).distance
-            recall = _share(within(others, some, own[:, -1]).per_query > 0)
+            recall = _share((_distances(some, others) <= own[:, -1:].float()).any(0))
             scale = diversity.DUPLICATE * own[:, 0].median().item()
             self._nulls[n] = recall, diversity.vendi(some[-min(n, VENDI) :], self.bandwidth), scale
         return self._nulls[n]
+
+
+def _distances(one: Tensor, other: Tensor) -> Tensor:
+    """By differences, not by a matrix product: duplicates are at exactly 0."""
+    return torch.cdist(one, other, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _share(outcomes: Tensor) -> float:

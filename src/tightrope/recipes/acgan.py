@@ -26,6 +26,7 @@ class ACGAN:
 
     MODALITIES: ClassVar[tuple[str, ...]] = ("images",)
     CONDITIONAL: ClassVar[bool] = True
+    PLAIN_CRITIC: ClassVar[bool] = False  # it names classes too
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {"toy": {"width": 4, "z": 4, "batch": 4}}
 
     width: int = hyper(32, "channels at the highest resolution", low=1, high=1024)

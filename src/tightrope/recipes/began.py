@@ -27,6 +27,7 @@ class BEGAN:
     """Sections 3.3 to 3.6 and 4."""
 
     MODALITIES: ClassVar[tuple[str, ...]] = ("images",)
+    PLAIN_CRITIC: ClassVar[bool] = False  # an autoencoder, held in balance
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {"toy": {"width": 4, "z": 4, "code": 4, "batch": 4}}
 
     gamma: float = hyper(

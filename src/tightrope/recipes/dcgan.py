@@ -8,9 +8,10 @@ Expect: the published layers, initialisation and rates; `benchmarks/quality.py` 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms, alternating
 from tightrope.core.hyper import hyper, recipe
@@ -49,6 +50,9 @@ class DCGAN:
 
     def phases(self) -> tuple[Phase, ...]:
         return alternating(self.d_terms, self.g_terms)
+
+    def critic(self, nets: Networks, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
+        return nets["D"] if self.pack == 1 else lambda x: nets["D"](pack(x, self.pack))
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         batch.made["fake"] = nets["G"](batch.z)

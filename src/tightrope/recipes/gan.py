@@ -115,6 +115,9 @@ class GAN:
     def phases(self) -> tuple[Phase, ...]:
         return alternating(self.d_terms, self.g_terms)
 
+    def critic(self, nets: Networks, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
+        return nets["D"] if self.pack == 1 else lambda x: nets["D"](pack(x, self.pack))
+
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         batch.made["fake"] = nets["G"](batch.z)
         fake = batch.made["fake"].detach()

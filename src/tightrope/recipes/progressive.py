@@ -29,6 +29,7 @@ class Progressive:
 
     MODALITIES: ClassVar[tuple[str, ...]] = ("images",)
     BUFFERS: ClassVar[str] = "copy"  # how far G has grown
+    PLAIN_CRITIC: ClassVar[bool] = False  # its samples grow
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "toy": {"width": 8, "base": 64, "z": 4, "batch": 4, "group": 1},
         "paper": {"width": 512, "base": 8192, "z": 512, "images": 600_000.0},

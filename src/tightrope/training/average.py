@@ -43,6 +43,19 @@ class Average:
             torch._foreach_lerp_(self._averaged(self._kept[name]), self._averaged(live), weight)
 
     @property
+    def copies(self) -> bool:
+        """Whether it copies the live weights, because the last half-life was 0."""
+        return self._stale
+
+    def restored(self, copies: bool | None) -> None:
+        """A saved state was loaded. Where it does not say whether it `copies`: one that equals the live weights does."""
+        if copies is not None:
+            self._stale = copies
+            return
+        pairs = [(self._averaged(self._kept[name]), self._averaged(live)) for name, live in self._live.items()]
+        self._stale = all(torch.equal(ours, theirs) for kept, live in pairs for ours, theirs in zip(kept, live, strict=True))
+
+    @property
     def nets(self) -> dict[str, nn.Module]:
         """The averaged networks, in eval mode; the other players are not among them."""
         with torch.no_grad():

@@ -19,6 +19,7 @@ class Budget:
     anchor_seen: int = 0
     anchor_progress: float = 0.0
     slope: float = 0.0  # progress a sample
+    over: bool = False  # ended before it was spent
 
     def progress(self, seen: int) -> float:
         """How much of the run is over, 0 to 1."""
@@ -27,7 +28,7 @@ class Budget:
         return min(1.0, self.anchor_progress + (seen - self.anchor_seen) * self.slope)
 
     def done(self, seen: int) -> bool:
-        return self.progress(seen) >= 1.0
+        return self.over or self.progress(seen) >= 1.0
 
     def replan(self, seen: int, seconds: float, speed: float) -> None:
         """Lay the line anew: `seconds` of wall time are gone and samples come at `speed` a second."""

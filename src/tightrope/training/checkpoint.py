@@ -28,17 +28,26 @@ def save(folder: Path, tensors: dict[str, Tensor], counters: dict[str, Any], kee
     folder.mkdir(parents=True, exist_ok=True)
     require_space(folder, sum(t.numel() * t.element_size() for t in tensors.values()), "a checkpoint")
     path = folder / f"seen-{counters['seen']:012d}.safetensors"
-    whole = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-    header = {"format": "tightrope-checkpoint-1", "counters": json.dumps(counters)}
-    write_atomically(path, lambda partial: save_file(whole, partial, header))
+    write_atomically(path, lambda partial: write(partial, tensors, counters))
     for old in found(folder)[:-keep]:
         old.unlink(missing_ok=True)
     return path
 
 
+def write(path: Path, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
+    """One file, as it is."""
+    whole = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+    save_file(whole, path, {"format": "tightrope-checkpoint-1", "counters": json.dumps(counters)})
+
+
 def found(folder: Path) -> list[Path]:
     """The folder's checkpoints, oldest first; half-written ones are not among them."""
     return sorted(folder.glob("seen-*.safetensors"))
+
+
+def moments(folder: Path) -> list[int]:
+    """`seen` of the folder's checkpoints."""
+    return [int(path.stem.removeprefix("seen-")) for path in found(folder)]
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from tightrope.core import seeds
-from tightrope.core.game import Recipe
+from tightrope.core.game import Knobs, Recipe
 from tightrope.core.spec import DataSpec
+from tightrope.core.turns import Turns
 from tightrope.training.average import Average
 from tightrope.training.engine import Engine
 from tightrope.training.optimizers import Optimizer
@@ -23,6 +24,7 @@ class Game:
         round: rounds played; a round is every phase once.
         draws: batches drawn.
         seconds: wall time spent training, over all starts.
+        turns: what a guardian has done to the knobs.
     """
 
     def __init__(self, recipe: Recipe, spec: DataSpec, engine: Engine, seed: int) -> None:
@@ -34,6 +36,11 @@ class Game:
         self._parameters = {name: list(net.parameters()) for name, net in self.nets.items()}
         self.seen = self.round = self.draws = 0
         self.seconds = 0.0
+        self.turns = Turns()
+
+    def knobs(self, progress: float) -> Knobs:
+        """The recipe's schedule, with the turns laid over it."""
+        return self.turns.over(self.recipe.schedule(self.seen, progress), self.seen, progress)
 
     def only(self, movers: tuple[str, ...]) -> None:
         """Let gradients reach these players and freeze the others, whose weight gradients are then never computed."""
@@ -51,6 +58,7 @@ class Game:
         state: dict[str, Tensor] = {"rng/torch": torch.get_rng_state()}
         for prefix, nets in (("net", self.nets), ("average", self.average.nets)):
             state |= {f"{prefix}/{p}/{k}": v for p, net in nets.items() for k, v in net.state_dict().items()}
+        state["average/copies"] = torch.tensor(self.average.copies)
         for player, optimizer in self.optimizers.items():
             state |= {f"optimizer/{player}/{key}": value for key, value in optimizer.state().items()}
         if self.engine.device.type == "cuda":
@@ -58,10 +66,21 @@ class Game:
         return state
 
     def counters(self) -> dict[str, Any]:
-        return {"seen": self.seen, "round": self.round, "draws": self.draws, "seconds": self.seconds}
+        now = {"seen": self.seen, "round": self.round, "draws": self.draws, "seconds": self.seconds}
+        return now if self.turns.neutral else {**now, "turns": self.turns.to_json()}
 
     def restore(self, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
         """Take up a saved state, exactly."""
+        self.rewind(tensors)
+        torch.set_rng_state(tensors["rng/torch"].to("cpu", torch.uint8))
+        if "rng/cuda" in tensors and self.engine.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["rng/cuda"].to("cpu", torch.uint8), self.engine.device)
+        self.seen, self.round, self.draws = (int(counters[key]) for key in ("seen", "round", "draws"))
+        self.seconds = float(counters["seconds"])
+        self.turns = Turns.from_json(counters.get("turns", {}))
+
+    def rewind(self, tensors: dict[str, Tensor]) -> None:
+        """Take up a saved state's networks, averages and optimizers; the clock and what is drawn go on."""
 
         def under(prefix: str) -> dict[str, Tensor]:
             return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
@@ -71,8 +90,5 @@ class Game:
                 net.load_state_dict(under(f"{prefix}/{player}/"))
         for player, optimizer in self.optimizers.items():
             optimizer.restore(under(f"optimizer/{player}/"))
-        torch.set_rng_state(tensors["rng/torch"].to("cpu", torch.uint8))
-        if "rng/cuda" in tensors and self.engine.device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["rng/cuda"].to("cpu", torch.uint8), self.engine.device)
-        self.seen, self.round, self.draws = (int(counters[key]) for key in ("seen", "round", "draws"))
-        self.seconds = float(counters["seconds"])
+        copies = tensors.get("average/copies")  # files from before there was this have none
+        self.average.restored(None if copies is None else bool(copies))

@@ -39,11 +39,12 @@ def play(game: Game, feed: Feed, budget: Budget, meter: Meter, after: Callable[[
     """Play rounds until the budget is spent; `after` is called with the knobs of each round that is over."""
     phases = game.recipe.phases()
     while not budget.done(game.seen):
-        knobs = game.recipe.schedule(game.seen, budget.progress(game.seen))
+        knobs = game.knobs(budget.progress(game.seen))
         before, batch = game.seen, None
         for phase in phases:
-            for _ in range(knobs.repeats.get(phase.name) or phase.times(game.round)):
-                if phase.fresh or batch is None:
+            for turn in range(phase.times(game.round, knobs.repeats.get(phase.name))):
+                more = turn >= phase.times(game.round)  # than the recipe has: what a phase left on the batch is used up
+                if phase.fresh or batch is None or more:
                     batch, game.draws = feed.draw(game.draws, game.round), game.draws + 1
                 move(game, batch, phase, knobs, meter)
         game.round += 1

@@ -5,7 +5,7 @@ Adam, RMSprop and SGD are torch's. The rules made for games (`core.rules`: optim
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -108,13 +108,24 @@ def _build(parameters: list[nn.Parameter], rule: Rule) -> torch.optim.Optimizer:
     return made(parameters, lr=rule.lr, betas=(float(rule.beta1), float(rule.beta2)), eps=rule.eps)
 
 
+def _length(tensors: Sequence[Tensor]) -> Tensor:
+    """The norm of all of them together."""
+    return torch.stack([n.float() for n in torch._foreach_norm(list(tensors))]).norm()
+
+
 class Optimizer:
-    """One player's optimizer."""
+    """One player's optimizer.
+
+    Attributes:
+        measure: measure the next step; then `measured` is the norm of its gradient and of its change over that of the weights.
+    """
 
     def __init__(self, net: nn.Module, rule: Rule) -> None:
         self.rule = rule
         self.parameters = list(net.parameters())
         self.inner = _build(self.parameters, rule)
+        self.measure = False
+        self.measured: Tensor | None = None
         self._own_betas = [tuple(group.get("betas", ())) for group in self.inner.param_groups]
 
     def step(self, knobs: Knobs, player: str = "") -> None:
@@ -126,7 +137,21 @@ class Optimizer:
                     float(mine if turned is None else turned)
                     for mine, turned in zip(own, (knobs.beta1, knobs.beta2), strict=True)
                 )
+        if self.measure:
+            self._measured_step()
+        else:
+            self.inner.step()
+
+    @torch.no_grad()
+    def _measured_step(self) -> None:
+        movers = [(p, p.grad) for p in self.parameters if p.grad is not None]
+        if movers:
+            gradient, size = _length([g for _, g in movers]), _length([p.detach() for p in self.parameters])
+            before = [p.detach().clone() for p, _ in movers]
         self.inner.step()
+        if movers:
+            change = _length(torch._foreach_sub([p.detach() for p, _ in movers], before))
+            self.measured, self.measure = torch.stack([gradient, change / size.clamp_min(1e-12)]), False
 
     def zero(self) -> None:
         """Forget the gradients."""

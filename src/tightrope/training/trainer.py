@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,11 +24,14 @@ from tightrope.training.engine import Engine
 from tightrope.training.events import Events
 from tightrope.training.feed import Feed
 from tightrope.training.game import Game
+from tightrope.training.gauge import Gauge, HeldOut
+from tightrope.training.guard import Decided, Guard, Warden
 from tightrope.training.loop import play
 from tightrope.training.machine import resident_mb
-from tightrope.training.meter import Meter, require_finite
+from tightrope.training.meter import Meter, Read, not_finite, require_finite
 from tightrope.training.previews import Previews
-from tightrope.training.watch import Observer, Watch
+from tightrope.training.ring import Ring
+from tightrope.training.watch import KEY, Observer, Watch
 
 PULSE = 0.5  # seconds between two signs of life
 WARM_UP = (5, 25)  # rounds between which a run's speed is first measured
@@ -44,7 +47,11 @@ class Plan:
         checkpoint_minutes: wall time between two checkpoints (one is always written at the end).
         seed: of everything random.
         facts: what the generator's file says of the recipe and the data.
-        observe: is shown fresh samples at ticks; its figures are signals, and the best "score" keeps its generator.
+        observer: is shown fresh samples at ticks; its figures are signals, and the best "score" keeps its generator.
+        look: ticks between two such looks; 0 for as many as SHARE of the time allows.
+        guardian: makes the game's guardian; None plays without.
+        held_out: real samples that D does not learn from, and how D is asked; None where there are none.
+        until_converged: ends where the guardian says that more training does not help.
     """
 
     folder: Path
@@ -52,7 +59,11 @@ class Plan:
     seed: int
     checkpoint_minutes: float = 2.0
     facts: dict[str, str] = dataclasses.field(default_factory=dict)
-    observe: Observer | None = None
+    observer: Observer | None = None
+    look: int = 0
+    guardian: Callable[[Game], Warden] | None = None
+    held_out: HeldOut | None = None
+    until_converged: bool = False
 
 
 class Trainer:
@@ -70,7 +81,9 @@ class Trainer:
         self.feed = Feed(recipe, dataset, engine, plan.seed)
         self.meter = Meter()
         self.previews = Previews(self.game, dataset, plan.folder, plan.seed) if engine.chief else None
-        self.watch = Watch(self.game, dataset.modality, plan.observe) if engine.chief and plan.observe else None
+        watched = engine.chief and plan.observer is not None
+        self.watch = Watch(self.game, dataset.modality, plan.observer, plan.look) if watched and plan.observer else None
+        self.guard = self._guard(plan) if plan.guardian else None
         self._best_score = 0.0  # of the samples, at any tick
         self._origin = started  # perf_counter at which `seconds` was 0
         self._next_tick = 0
@@ -80,6 +93,11 @@ class Trainer:
         self._stop = ""
         self._fastest, self._warned = 0.0, False
 
+    def _guard(self, plan: Plan) -> Guard:
+        assert plan.guardian is not None
+        gauge = Gauge(self.game, plan.held_out)
+        return Guard(self.game, self.meter, plan.guardian(self.game), gauge, Ring(self.checkpoints))
+
     @property
     def checkpoints(self) -> Path:
         return self.plan.folder / "checkpoints"
@@ -87,10 +105,17 @@ class Trainer:
     def resume(self) -> list[str]:
         """Take up the newest checkpoint; returns a sentence about each damaged one that was passed over."""
         tensors, counters, damaged = checkpoint.newest(self.checkpoints)
+        held = tensors.pop(KEY, None)
         self.game.restore(tensors, counters)
-        self.budget = dataclasses.replace(
-            self.budget, **{k: counters["budget"][k] for k in ("anchor_seen", "anchor_progress", "slope")}
-        )
+        if self.watch:
+            self.watch.every = int(counters.get("look", 0))
+            if held is not None:
+                self.watch.observer.fake = held
+        if self.guard and "guardian" in counters:
+            self.guard.guardian.restore(counters["guardian"])
+        if self.guard and self.engine.chief:
+            self.guard.ring.after(self.game.seen)
+        self.budget = dataclasses.replace(self.budget, **counters["budget"])
         self._next_tick = int(counters["next_tick"])
         self._origin -= self.game.seconds
         self._last = (self.game.seen, self.game.seconds)
@@ -106,6 +131,8 @@ class Trainer:
         """
         if self.game.seen == 0:
             self._next_tick = self.plan.tick
+            if self.guard:
+                self.guard.begin()
         if self.budget.minutes is not None:  # the first tick is far: speed is measured after a few rounds that warm up
             self._looks = [self.game.seen + rounds * self.feed.recipe.batch for rounds in WARM_UP]
         self._last = (self.game.seen, self._seconds())
@@ -139,11 +166,18 @@ class Trainer:
             self._leave(knobs)
 
     def _finish(self) -> None:
-        """The last tick, unless the last round just had one, and the last checkpoint."""
+        """The last tick, unless the last round just had one, the guardian's last word, and the last checkpoint."""
         if self._last[0] != self.game.seen:
-            self._tick(self.game.recipe.schedule(self.game.seen, 1.0), final=True)
-        else:
-            self._save()
+            self._tick(self.game.knobs(1.0), final=True)
+        self._last_word()
+        self._save()
+
+    def _last_word(self) -> None:
+        """The best state in the place of a last one that is clearly worse."""
+        if self.guard:
+            decision = self.guard.guardian.finish(self.game.seen)
+            self.guard.carry_out(decision)
+            self._write(decision.told)
 
     def _pulse(self) -> None:
         """Tell the listeners how far the run is, twice a second, from numbers the host knows anyway."""
@@ -162,37 +196,82 @@ class Trainer:
 
     def _tick(self, knobs: Knobs, final: bool = False) -> None:
         game, seconds = self.game, self._seconds()
-        terms, signals = self.meter.read()
-        require_finite(game.nets, game.seen)
+        values, bad = self._gauged()
         speed = (game.seen - self._last[0]) / max(seconds - self._last[1], 1e-9)
         if not final:
             self._replan()
         left = self.budget.left(game.seen, seconds, speed)
         game.seconds = seconds
+        figures = {} if bad else self._look(seconds - self._last[1])
+        decision = self._decide({**values.terms, **values.signals, **figures}, bad)
         if self.engine.chief:
-            signals |= self._look(seconds, always=self.budget.done(game.seen))
+            known = self.guard.guardian.known() if self.guard else {}
             self.events.write(
                 "tick", seen=game.seen, seconds=seconds, progress=self.budget.progress(game.seen), left=left, speed=speed,
-                terms=terms, signals=signals, memory_mb=resident_mb(), watched=self.watch.spent if self.watch else 0.0,
-                knobs={k: v for k, v in dataclasses.asdict(knobs).items() if v is not None},
+                terms=values.terms, signals=values.signals | figures | known, memory_mb=resident_mb(),
+                watched=self.watch.spent if self.watch else 0.0,
+                knobs={k: v for k, v in dataclasses.asdict(knobs).items() if v not in (None, {})},
             )  # fmt: skip
+            if decision:
+                self._write(decision.told)
             self._preview()
             self._warn_if_slow(speed)
-        if final or time.perf_counter() - self._saved > 60 * self.plan.checkpoint_minutes:
+        if decision and decision.stop:
+            self._give_up(decision.stop)
+        if not final and time.perf_counter() - self._saved > 60 * self.plan.checkpoint_minutes:
             self._save()
         self._last = (game.seen, seconds)
         if self.engine.any(bool(self._stop)) and not final:
             self._leave(knobs)
 
-    def _look(self, seconds: float, always: bool) -> dict[str, float]:
+    def _gauged(self) -> tuple[Read, str]:
+        """Terms and signals since the last tick, and a sentence where something is not finite and a guardian can see to it.
+
+        Raises:
+            RunStopped: something is not finite, and nobody can.
+        """
+        read = self.meter.take()
+        bad = read.bad or not_finite(self.game.nets, self.game.seen)
+        if bad and not (self.guard and self.guard.guardian.acts):
+            raise RunStopped(bad)
+        gauged = self.guard.gauge.read(self.meter) if self.guard and not bad else {}
+        return read._replace(signals=read.signals | gauged), bad
+
+    def _look(self, tick_seconds: float) -> dict[str, float]:
         """What the observer says of the samples now; the generator that it scores best so far is kept."""
-        figures = self.watch.look(seconds, always=always) if self.watch else {}
+        if self.watch is None:
+            return {}
+        figures = self.watch.look(self.game.seen // self.plan.tick, always=self.budget.done(self.game.seen))
+        self.watch.pace(tick_seconds)
         score = figures.get("samples/score", 0.0)
         if score > self._best_score:
             self._best_score = score
             self._write_generator("best.safetensors")
             self.events.write("best", seen=self.game.seen, score=score, path="best.safetensors")
         return figures
+
+    def _decide(self, values: dict[str, float], bad: str) -> Decided | None:
+        """Ask the guardian, and do as it says."""
+        if self.guard is None:
+            return None
+        decision = self.guard.decide(self.budget.progress(self.game.seen), values, bad)
+        if decision.back_to is not None and self.watch:
+            self.watch.observer.forget()
+        if self.plan.until_converged and self.guard.guardian.converged():
+            self.budget.over = True
+        return decision
+
+    def _give_up(self, why: str) -> None:
+        """The guardian ends a run that it cannot save; the best state is what is left of it."""
+        self._last_word()
+        if not not_finite(self.game.nets, self.game.seen):
+            self._save()
+        raise RunStopped(why.rstrip("."))
+
+    def _write(self, told: Iterable[dict[str, Any]]) -> None:
+        if self.engine.chief:
+            for record in told:
+                self.events.write(**record)
 
     def _warn_if_slow(self, speed: float) -> None:
         """Once: threads that share their cores with another program wait for each other and lose most of the speed."""
@@ -217,7 +296,13 @@ class Trainer:
         if self.engine.chief:
             anchor = {k: v for k, v in dataclasses.asdict(self.budget).items() if k not in ("seen", "minutes")}
             counters = {**game.counters(), "budget": anchor, "next_tick": self._next_tick, "best_score": self._best_score}
-            path = checkpoint.save(self.checkpoints, game.tensors(), counters)
+            tensors = game.tensors()
+            if self.guard:
+                counters["guardian"] = self.guard.guardian.state()
+            if self.watch:
+                counters["look"] = self.watch.every
+                tensors[KEY] = self.watch.observer.fake
+            path = checkpoint.save(self.checkpoints, tensors, counters)
             self._write_generator("generator.safetensors")
             self.events.write("checkpoint", seen=game.seen, path=str(path.relative_to(self.plan.folder)))
         self.engine.barrier()

@@ -1,12 +1,13 @@
 """The watch: at ticks, fresh samples of the averaged weights go to an observer, whose figures become signals.
 
-It knows nothing of what is observed. It draws from generators of its own, so a run with it is bit-equal to one without.
+It knows nothing of what is observed. It draws from generators of its own, so a run with it is bit-equal to one without; and it
+looks at every tick, or every 2nd, 4th, 8th ..., so that what is seen when depends on the clock alone, also after a resume.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,31 +20,49 @@ from tightrope.training.game import Game
 SHARE = 0.015  # of the training time that watching may take
 SAMPLES = 256  # of one look
 BATCH = 64  # samples generated at once
+KEY = "watch/held"  # of what the observer remembers, in a checkpoint
 
-Observer = Callable[[np.ndarray], dict[str, float]]  # samples as files hold them -> figures by name
+
+class Observer(Protocol):
+    """`metrics.online.Window` is one. `fake` is what it remembers of earlier looks."""
+
+    fake: Tensor
+
+    def look(self, stored: np.ndarray) -> dict[str, float]:
+        """Samples as files hold them -> figures by name; "score", where there is one, is the better the higher."""
+        ...
+
+    def forget(self) -> None: ...
 
 
 class Watch:
     """Looks at the game's samples now and then.
 
-    Args:
-        observe: is given SAMPLES fresh samples; the figure "score", where there is one, is the better the higher.
+    Attributes:
+        every: ticks between two looks; 0 until it is known (the first tick always looks).
+        spent: seconds.
     """
 
-    def __init__(self, game: Game, modality: Modality, observe: Observer) -> None:
-        self.game, self.modality, self.observe = game, modality, observe
-        self.spent = 0.0  # seconds
-        self._cost = 0.0  # seconds of the last look
+    def __init__(self, game: Game, modality: Modality, observer: Observer, every: int = 0) -> None:
+        self.game, self.modality, self.observer, self.every = game, modality, observer, every
+        self.spent = self._cost = 0.0
 
-    def look(self, seconds: float, *, always: bool = False) -> dict[str, float]:
-        """The observer's figures, as "samples/NAME"; {} while the share of `seconds`, the time trained so far, is used up."""
-        if not always and self.spent + self._cost > SHARE * seconds:
+    def look(self, tick: int, *, always: bool = False) -> dict[str, float]:
+        """The observer's figures, as "samples/NAME"; {} at ticks (counted from 1) that are passed over."""
+        if not always and self.every and tick % self.every:
             return {}
         start = time.perf_counter()
-        figures = self.observe(self._samples())
+        figures = self.observer.look(self._samples())
         self._cost = time.perf_counter() - start
         self.spent += self._cost
         return {f"samples/{name}": value for name, value in figures.items()}
+
+    def pace(self, tick_seconds: float) -> None:
+        """Choose `every`, once, from what the first look cost: the smallest power of two that keeps to SHARE of the time."""
+        if not self.every and self._cost:
+            self.every = 1
+            while self._cost > SHARE * self.every * tick_seconds and self.every < 1024:
+                self.every *= 2
 
     @torch.no_grad()
     def _samples(self) -> np.ndarray:

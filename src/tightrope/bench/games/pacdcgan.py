@@ -9,6 +9,7 @@ Expect: PacGAN's tables 3 and 4, as far as the budget allows; see the benchmark.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -90,6 +91,9 @@ class PacDCGAN:
     def phases(self) -> tuple[Phase, ...]:
         d = Phase("D", ("D",), self.d_terms, keeps=("G",), clock=True)
         return d, Phase("G", ("G",), self.g_terms, repeat=self.g_steps, fresh=False)
+
+    def critic(self, nets: Networks, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
+        return nets["D"] if self.pack == 1 else lambda x: nets["D"](pack(x, self.pack))
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         batch.made["fake"] = nets["G"](batch.z)

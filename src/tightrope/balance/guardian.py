@@ -1,0 +1,245 @@
+"""The guardian: readings in, decisions out. One state machine, whose whole state is plain data.
+
+It concludes at every reading. It acts only where a run is in trouble: one remedy at a time, each checked after a while and undone
+where it did not help; what was good is kept and can be gone back to. A run that nothing saves is ended early.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from tightrope.balance import health, remedies, verdicts
+from tightrope.balance.decision import Decision, Facts
+from tightrope.balance.history import History, Reading
+from tightrope.balance.remedies import Remedy
+from tightrope.balance.verdict import Verdict
+from tightrope.core.turns import Turns
+
+EARLY = 0.07  # of the run, before which only what is not finite or runs away is acted upon
+WORTH = 0.3  # health of a state that is worth going back to
+LOW = 0.1  # health of samples that show nothing yet
+BEGUN = 0.025  # health at which the safer game, whose samples become sharp late, is given the rest of its time
+COLLAPSED = 0.4  # of its best health, below which a run has lost what it had
+BETTER = 0.1  # of health: by how much a remedy must help at least
+PATIENCE = 0.25  # of the run without improvement, with nothing left to try, after which it ends
+LATE = 0.3  # of the run, before which a run without a target is given time to begin
+HOPELESS = ("duplicating", "D overpowers", "G overpowers")  # of a run that has nothing to show then; others may just be slow
+LAST = 0.75  # of the run, after which no remedy has the time to help
+SLIPPED = 0.9  # of the best health, below which the best state is delivered instead of the last
+
+
+@dataclasses.dataclass
+class Trial:
+    """A remedy under check."""
+
+    name: str
+    at: float  # progress
+    check_at: float
+    before: float  # health then
+    undo: dict[str, Any]  # the turns before
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+class Guardian:
+    """Watches one game.
+
+    Args:
+        act: False only watches.
+
+    Attributes:
+        acts: as `act`.
+        history: the readings so far.
+        verdict: the newest one.
+        troubled: whether it holds that something has to be done now.
+    """
+
+    def __init__(self, facts: Facts, *, act: bool) -> None:
+        self.facts, self.acts = facts, act
+        self.history = History()
+        self.verdict = Verdict(name="healthy", since=0, sure=0.0, evidence={}, sentence="Nothing has been read yet.")
+        self.troubled = False
+        self.turns = Turns()
+        self.since = -1.0  # progress from which readings are of the game as it is played now
+        self.trial: Trial | None = None
+        self.tried: list[str] = []
+        self.kept = (0.0, 0, 0.0)  # health, seen, progress of the best snapshot
+
+    # --- what is concluded
+
+    @property
+    def usable(self) -> bool:
+        """Whether the samples are now good enough: as good as the target, or, where none was named, fair."""
+        level = health.now(self.history)
+        return level is not None and level >= (1.0 if self.facts.target else health.FAIR) and self.verdict.name != "non-finite"
+
+    def converged(self) -> bool:
+        """Whether more training does not help."""
+        return self.verdict.name == "converged"
+
+    def known(self) -> dict[str, float]:
+        """What the guardian itself adds to a reading, for the record."""
+        level = self.history.now.values.get(health.NAME) if len(self.history) else None
+        return {} if level is None else {health.NAME: level}
+
+    def observe(self, seen: int, progress: float, values: Mapping[str, float], bad: str = "") -> Decision:
+        """Take in one reading and decide.
+
+        Args:
+            values: what was read, by name.
+            bad: a sentence where something was not finite.
+        """
+        level = health.health(values, self.facts.target)
+        read = dict(values) if level is None else {**values, health.NAME: level}
+        self.history.add(Reading(seen, progress, read))
+        before, self.verdict = self.verdict, verdicts.conclude(self.history, self.facts, bad, self.since)
+        self.troubled = bool(bad) or self.verdict.name == "diverging" or self._in_trouble(progress)
+        told = () if before.name == self.verdict.name else ({"event": "verdict", "seen": seen, **self.verdict.to_json()},)
+        if not self.acts:
+            return Decision(verdict=self.verdict, told=told)
+        decision = self._decide(seen, progress)
+        return dataclasses.replace(decision, told=(*told, *decision.told))
+
+    def _decide(self, seen: int, progress: float) -> Decision:
+        if self.verdict.name in ("non-finite", "diverging"):
+            return self._treat(seen, progress, ())
+        told: tuple[dict[str, Any], ...] = ()
+        if self.trial is not None:
+            if progress < self.trial.check_at:
+                return Decision(verdict=self.verdict, keep=self._keeps(seen, progress))
+            helped, told = self._check(seen)
+            if not helped:
+                return self._treat(seen, progress, told)
+        if self._in_trouble(progress):
+            return self._treat(seen, progress, told)
+        return Decision(verdict=self.verdict, told=told, keep=self._keeps(seen, progress))
+
+    def _keeps(self, seen: int, progress: float) -> bool:
+        """Whether the state is the best so far and worth a snapshot."""
+        found = self.history.series(health.NAME, self.since).values[-health.LATEST :]
+        level = min(found) if len(found) == health.LATEST else 0.0
+        if level < max(WORTH, 1.05 * self.kept[0]):
+            return False
+        self.kept = (level, seen, progress)
+        return True
+
+    def _in_trouble(self, progress: float) -> bool:
+        """Whether something has to be done: what it had is lost, or it gets nowhere."""
+        if progress < EARLY or progress > LAST:
+            return False
+        level, (best, _, _) = health.now(self.history, self.since), health.best(self.history, self.since)
+        if level is None:
+            return False
+        if best >= WORTH and level < COLLAPSED * best:
+            return True
+        if self.turns.safer:  # its samples become sharp when its rates have fallen, late: there is nothing to hurry
+            return False
+        if self.verdict.name == "memorising":
+            return True
+        if self.facts.target:
+            return self._behind(level, progress)
+        return progress >= LATE and best < LOW and self.verdict.name in HOPELESS
+
+    def _behind(self, level: float, progress: float) -> bool:
+        """Whether the target is out of reach at the present pace."""
+        values = self.history.series(health.NAME, self.since)
+        if level >= 0.8 or len(values.values) < 3:
+            return False
+        n = min(6, len(values.values))
+        gone = values.progress[-1] - values.progress[-n]
+        half = max(1, n // 2)
+        gain = sum(values.values[-half:]) / half - sum(values.values[-n : -n + half]) / half
+        pace = gain / max(gone * (n - half) / max(n - 1, 1), 1e-9)
+        return level + max(pace, 0.0) * (1 - progress) < 1.0
+
+    # --- what is done
+
+    def _treat(self, seen: int, progress: float, told: tuple[dict[str, Any], ...]) -> Decision:
+        """The next remedy, or the end."""
+        name = "stalled" if self.verdict.good else self.verdict.name
+        left = remedies.choices(name, self.facts, self.turns, tuple(self.tried))
+        if self.facts.safer and not self.turns.safer and self.kept[0] < WORTH and name != "memorising":
+            left = [remedy for remedy in left if remedy.from_start] or left  # nothing to lose, and time is short
+        if not left or progress > LAST:
+            return self._give_up(seen, progress, told)
+        return self._apply(left[0], seen, progress, told)
+
+    def _apply(self, remedy: Remedy, seen: int, progress: float, told: tuple[dict[str, Any], ...]) -> Decision:
+        level = health.now(self.history, self.since) or 0.0
+        back = self._back(remedy, level)
+        undo = self.turns.to_json()
+        changed = remedy.change(self.turns, self.facts)
+        self.turns = dataclasses.replace(changed, since=progress, from_seen=seen)
+        self.trial = Trial(remedy.name, progress, progress + remedy.wait, level, undo)
+        self.tried.append(remedy.name)
+        self.since = progress + 1e-9
+        check_at = round(seen * (progress + remedy.wait) / max(progress, 1e-9))
+        said = {
+            "event": "remedy", "seen": seen, "name": remedy.name, "reason": self.verdict.sentence, "expects": remedy.expects,
+            "turns": self.turns.to_json(), "back_to": back, "check_at": check_at,
+        }  # fmt: skip
+        return Decision(verdict=self.verdict, told=(*told, said), turns=self.turns, back_to=back)
+
+    def _back(self, remedy: Remedy, level: float) -> int | None:
+        """Where to begin: at the best snapshot where much was lost, at the start where that is what the remedy means."""
+        broken = self.verdict.name in ("non-finite", "diverging")
+        if self.kept[0] >= WORTH and (broken or level < COLLAPSED * self.kept[0] or remedy.from_start):
+            return self.kept[1]
+        return 0 if remedy.from_start or broken else None
+
+    def _check(self, seen: int) -> tuple[bool, tuple[dict[str, Any], ...]]:
+        """Whether the remedy under check helped; its turns are undone where it did not."""
+        trial, self.trial = self.trial, None
+        assert trial is not None
+        level = health.now(self.history, self.since) or 0.0
+        if trial.name == remedies.augmented.name:
+            helped = level >= 0.9 * trial.before
+        else:
+            helped = level >= min(1.0, max(trial.before + BETTER, 1.5 * trial.before)) or (self.turns.safer and level >= BEGUN)
+        if not helped and not self.turns.safer:
+            self.turns = Turns.from_json(trial.undo)
+        how = "helped" if helped else "did not help"
+        sentence = f"{trial.name} {how}: health went from {trial.before:.2f} to {level:.2f}."
+        return helped, ({"event": "checked", "seen": seen, "name": trial.name, "helped": helped, "sentence": sentence},)
+
+    def _give_up(self, seen: int, progress: float, told: tuple[dict[str, Any], ...]) -> Decision:
+        """Nothing is left to try: end, where waiting has not helped either."""
+        _, _, when = health.best(self.history, self.since)
+        broken = self.verdict.name in ("non-finite", "diverging")
+        if not broken and progress - max(when, self.since, 0.0) < PATIENCE:
+            return Decision(verdict=self.verdict, told=told, turns=self.turns)
+        tried = f"Tried: {', '.join(self.tried)}." if self.tried else "Nothing that could be tried applies to this recipe."
+        best = f" The best state, of health {self.kept[0]:.2f} at {self.kept[1]:,} samples, is kept." if self.kept[1] else ""
+        return Decision(verdict=self.verdict, told=told, turns=self.turns, stop=f"{self.verdict.sentence} {tried}{best}")
+
+    def finish(self, seen: int) -> Decision:
+        """At the end: the best state in the last one's place, where the last is clearly worse."""
+        level = health.now(self.history, self.since) or 0.0
+        if not self.acts or not self.kept[1] or level >= SLIPPED * self.kept[0]:
+            return Decision(verdict=self.verdict)
+        sentence = f"health fell from {self.kept[0]:.2f} to {level:.2f}; the state at {self.kept[1]:,} samples is delivered."
+        said = {"event": "remedy", "seen": seen, "name": "best state", "reason": sentence, "expects": sentence,
+                "turns": {}, "back_to": self.kept[1], "check_at": seen}  # fmt: skip
+        return Decision(verdict=self.verdict, told=(said,), back_to=self.kept[1])
+
+    # --- what is remembered
+
+    def state(self) -> dict[str, Any]:
+        """All of it, as plain data for a checkpoint."""
+        return {
+            "readings": [reading.to_json() for reading in self.history.readings], "verdict": self.verdict.to_json(),
+            "turns": self.turns.to_json(), "since": self.since, "trial": self.trial.to_json() if self.trial else None,
+            "tried": list(self.tried), "kept": list(self.kept),
+        }  # fmt: skip
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self.history = History(Reading.from_json(record) for record in state["readings"])
+        self.verdict, self.turns = Verdict(**state["verdict"]), Turns.from_json(state["turns"])
+        self.since, self.tried = float(state["since"]), list(state["tried"])
+        self.trial = Trial(**state["trial"]) if state["trial"] else None
+        level, seen, progress = state["kept"]
+        self.kept = (float(level), int(seen), float(progress))
