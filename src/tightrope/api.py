@@ -31,7 +31,8 @@ from tightrope.training.engine import Engine
 from tightrope.training.events import Events, Listener
 from tightrope.training.game import Game
 from tightrope.training.gauge import HeldOut
-from tightrope.training.trainer import Plan, Trainer
+from tightrope.training.plan import Plan
+from tightrope.training.trainer import Trainer
 from tightrope.training.watch import Observer
 from tightrope.watching import guardian_for
 

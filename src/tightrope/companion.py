@@ -24,6 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+import tightrope
 from tightrope.balance import guardian as balance
 from tightrope.balance.decision import Decision, Facts
 from tightrope.balance.verdict import Verdict
@@ -238,7 +239,7 @@ class Guardian:
 
         readings = self.judge.history.readings
         ticks = [{"event": "tick", "seen": r.seen, "progress": r.progress, "signals": dict(r.values)} for r in readings]
-        return write(Path(path), sorted([*ticks, *self.told], key=lambda record: record["seen"]))
+        return write(Path(path), sorted([*ticks, *self.told], key=lambda record: record["seen"]), tightrope.__version__)
 
     # --- what is remembered
 

@@ -132,7 +132,8 @@ def test_non_finite_numbers_stop_the_run_and_keep_the_last_healthy_checkpoint(im
     spoilt = "Terms(adversarial=ALL[self.objective].d(on_real, on_fake), bad=(on_real.sum() * 0 + 130 - 8 * batch.round).log())"
     own.write_text(source.read_text().replace("Terms(adversarial=ALL[self.objective].d(on_real, on_fake))", spoilt))
     folder = tmp_path / "run"
-    error = run("train", own, images, "--run", folder, "--seen", SEEN, *TOY, "--checkpoint-minutes", "0.000001", expected=3)
+    words = ["--run", folder, "--seen", SEEN, *TOY, "--checkpoint-minutes", "0.000001", "--guard", "watch"]
+    error = run("train", own, images, *words, expected=3)
     assert "phase D, term 'bad' became nan at 136 seen samples" in error
     assert "last healthy checkpoint" in error
     _, counters, _ = checkpoint.newest(folder / "checkpoints")

@@ -17,10 +17,11 @@ from tightrope.balance.remedies import Remedy
 from tightrope.balance.verdict import Verdict
 from tightrope.core.turns import Turns
 
+BROKEN = ("non-finite", "diverging")  # acted upon at once
 EARLY = 0.07  # of the run, before which only what is not finite or runs away is acted upon
 WORTH = 0.3  # health of a state that is worth going back to
 LOW = 0.1  # health of samples that show nothing yet
-BEGUN = 0.025  # health at which the safer game, whose samples become sharp late, is given the rest of its time
+NEAR, WAVERS = 0.8, 0.6  # health that is near the target; share of the best health above which a good run only wavers
 COLLAPSED = 0.4  # of its best health, below which a run has lost what it had
 BETTER = 0.1  # of health: by how much a remedy must help at least
 PATIENCE = 0.25  # of the run without improvement, with nothing left to try, after which it ends
@@ -38,6 +39,7 @@ class Trial:
     at: float  # progress
     check_at: float
     before: float  # health then
+    cause: str  # name of the verdict
     undo: dict[str, Any]  # the turns before
 
     def to_json(self) -> dict[str, Any]:
@@ -104,14 +106,14 @@ class Guardian:
         return dataclasses.replace(decision, told=(*told, *decision.told))
 
     def _decide(self, seen: int, progress: float) -> Decision:
-        if self.verdict.name in ("non-finite", "diverging"):
+        if self.verdict.name in BROKEN:
             return self._treat(seen, progress, ())
         told: tuple[dict[str, Any], ...] = ()
         if self.trial is not None:
             if progress < self.trial.check_at:
                 return Decision(verdict=self.verdict, keep=self._keeps(seen, progress))
             helped, told = self._check(seen)
-            if not helped:
+            if not helped and self.turns.safer:
                 return self._treat(seen, progress, told)
         if self._in_trouble(progress):
             return self._treat(seen, progress, told)
@@ -128,25 +130,26 @@ class Guardian:
 
     def _in_trouble(self, progress: float) -> bool:
         """Whether something has to be done: what it had is lost, or it gets nowhere."""
-        if progress < EARLY or progress > LAST:
+        if progress < EARLY:
             return False
         level, (best, _, _) = health.now(self.history, self.since), health.best(self.history, self.since)
         if level is None:
             return False
         if best >= WORTH and level < COLLAPSED * best:
             return True
-        if self.turns.safer:  # its samples become sharp when its rates have fallen, late: there is nothing to hurry
-            return False
+        if self.turns.safer:  # its samples become sharp when its rates have fallen, late: only a blind D is in the way
+            return self.verdict.name == "G overpowers" and level < LOW
         if self.verdict.name == "memorising":
             return True
         if self.facts.target:
-            return self._behind(level, progress)
+            return self._behind(level, best, progress)
         return progress >= LATE and best < LOW and self.verdict.name in HOPELESS
 
-    def _behind(self, level: float, progress: float) -> bool:
-        """Whether the target is out of reach at the present pace."""
+    def _behind(self, level: float, best: float, progress: float) -> bool:
+        """Whether the target is out of reach at the present pace; what was near it once may waver."""
         values = self.history.series(health.NAME, self.since)
-        if level >= 0.8 or len(values.values) < 3:
+        near = NEAR if best < NEAR else WAVERS * best
+        if len(values.values) < 3 or max(values.values[-health.LATEST :]) >= near:
             return False
         n = min(6, len(values.values))
         gone = values.progress[-1] - values.progress[-n]
@@ -173,7 +176,7 @@ class Guardian:
         undo = self.turns.to_json()
         changed = remedy.change(self.turns, self.facts)
         self.turns = dataclasses.replace(changed, since=progress, from_seen=seen)
-        self.trial = Trial(remedy.name, progress, progress + remedy.wait, level, undo)
+        self.trial = Trial(remedy.name, progress, progress + remedy.wait, level, self.verdict.name, undo)
         self.tried.append(remedy.name)
         self.since = progress + 1e-9
         check_at = round(seen * (progress + remedy.wait) / max(progress, 1e-9))
@@ -185,8 +188,8 @@ class Guardian:
 
     def _back(self, remedy: Remedy, level: float) -> int | None:
         """Where to begin: at the best snapshot where much was lost, at the start where that is what the remedy means."""
-        broken = self.verdict.name in ("non-finite", "diverging")
-        if self.kept[0] >= WORTH and (broken or level < COLLAPSED * self.kept[0] or remedy.from_start):
+        broken = self.verdict.name in BROKEN
+        if self.kept[0] >= WORTH and (broken or level < WAVERS * self.kept[0] or remedy.from_start):
             return self.kept[1]
         return 0 if remedy.from_start or broken else None
 
@@ -195,10 +198,13 @@ class Guardian:
         trial, self.trial = self.trial, None
         assert trial is not None
         level = health.now(self.history, self.since) or 0.0
-        if trial.name == remedies.augmented.name:
+        if trial.cause in BROKEN:  # it is whole again, and that is what was asked
+            helped = True
+        elif trial.name == remedies.augmented.name:
             helped = level >= 0.9 * trial.before
         else:
-            helped = level >= min(1.0, max(trial.before + BETTER, 1.5 * trial.before)) or (self.turns.safer and level >= BEGUN)
+            helped = level >= min(1.0, max(trial.before + BETTER, 1.5 * trial.before))
+            helped |= self.turns.safer and (level >= LOW or self.verdict.name != "G overpowers")
         if not helped and not self.turns.safer:
             self.turns = Turns.from_json(trial.undo)
         how = "helped" if helped else "did not help"
@@ -207,13 +213,14 @@ class Guardian:
 
     def _give_up(self, seen: int, progress: float, told: tuple[dict[str, Any], ...]) -> Decision:
         """Nothing is left to try: end, where waiting has not helped either."""
-        _, _, when = health.best(self.history, self.since)
-        broken = self.verdict.name in ("non-finite", "diverging")
+        best, _, when = health.best(self.history, self.since)
+        when = when if best >= WORTH else 0.0  # what is lower than that goes up and down by chance
+        broken = self.verdict.name in BROKEN
         if not broken and progress - max(when, self.since, 0.0) < PATIENCE:
             return Decision(verdict=self.verdict, told=told, turns=self.turns)
         tried = f"Tried: {', '.join(self.tried)}." if self.tried else "Nothing that could be tried applies to this recipe."
-        best = f" The best state, of health {self.kept[0]:.2f} at {self.kept[1]:,} samples, is kept." if self.kept[1] else ""
-        return Decision(verdict=self.verdict, told=told, turns=self.turns, stop=f"{self.verdict.sentence} {tried}{best}")
+        kept = f" The best state, of health {self.kept[0]:.2f} at {self.kept[1]:,} samples, is kept." if self.kept[1] else ""
+        return Decision(verdict=self.verdict, told=told, turns=self.turns, stop=f"{self.verdict.sentence} {tried}{kept}")
 
     def finish(self, seen: int) -> Decision:
         """At the end: the best state in the last one's place, where the last is clearly worse."""

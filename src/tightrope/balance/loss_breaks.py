@@ -30,8 +30,8 @@ LARGEST_IDEAL = math.log(4)  # D's loss where it cannot tell real from fake, of 
 
 def collapsing(history: History, name: str, clock: Clock) -> Verdict | None:
     """Whether a loss went to nothing: for good below 1 / FACTOR of what it was in the first fifth of the run, or in its
-    first readings (of log 4 at most there). D's: "D overpowers", G's: "G overpowers". None for losses that are negative now and then (a
-    Wasserstein critic's say nothing by being near 0) and for fewer than LEAST_READINGS."""
+    first readings (of log 4 at most there). D's: "D overpowers", G's: "G overpowers". None for losses that are negative now and
+    then (a Wasserstein critic's say nothing by being near 0) and for fewer than LEAST_READINGS."""
     seen, values = finite(history, name)
     if len(values) < LEAST_READINGS or (values < 0).mean() > NEGATIVE:
         return None

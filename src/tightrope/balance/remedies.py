@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from tightrope.balance.decision import Facts
 from tightrope.core.turns import Turns
@@ -18,7 +19,7 @@ LEAST, MOST = 1e-3, 1e3  # of a player's rate over its own
 STEP = 0.02  # of the weights' size that a rate of the safer game moves them a step
 SLOW, QUICK = 0.002, 0.05  # steps below and above which a rate is called small and large
 SUPPORT = 0.035  # R1 and R2's weight over the root of a sample's numbers: 0.05 in the plane, 1.1 for 32 px of grey
-CALM = {"beta1": 0.0, "beta2": 0.99}  # Adam's decay rates in the safer game (Huang et al. 2024)
+CALM: dict[str, Any] = {"beta1": 0.0, "beta2": 0.99}  # Adam's decay rates in the safer game (Huang et al. 2024)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,10 +72,12 @@ def _support(turns: Turns, facts: Facts) -> Turns:
     return dataclasses.replace(turns, support=max(2 * turns.support, SUPPORT * facts.numbers**0.5))
 
 
-def _safer(rate: float) -> Callable[[Turns, Facts], Turns]:
+def _safer(g: float = 1.0, d: float = 1.0) -> Callable[[Turns, Facts], Turns]:
+    factors = {"G": g, "D": d}
+
     def change(turns: Turns, facts: Facts) -> Turns:
         known = {player: step(facts, Turns(), player) for player in facts.rates}
-        players = {player: rate * STEP / own for player, own in known.items() if own > 0}
+        players = {player: factors.get(player, 1.0) * STEP / own for player, own in known.items() if own > 0}
         return Turns(
             rates={player: min(MOST, max(LEAST, factor)) for player, factor in players.items()},
             support=SUPPORT * facts.numbers**0.5, repeats={"D": 1}, ema=0.15, safer=True, augment=turns.augment, **CALM,
@@ -83,7 +86,7 @@ def _safer(rate: float) -> Callable[[Turns, Facts], Turns]:
     return change
 
 
-def _replaced(**changes: float) -> Callable[[Turns, Facts], Turns]:
+def _replaced(**changes: Any) -> Callable[[Turns, Facts], Turns]:
     return lambda turns, facts: dataclasses.replace(turns, **changes)
 
 
@@ -107,10 +110,11 @@ averaged = Remedy(
     change=_replaced(ema=0.05),
 )  # fmt: skip
 safer = Remedy(
-    name="safer game", expects="the relativistic game with R1 and R2 learns from here to the end", change=_safer(1.0), wait=0.25,
+    name="safer game", expects="the relativistic game with R1 and R2 learns from here to the end", change=_safer(), wait=0.2,
     needs=frozenset({"safer", "support", "rates"}), from_start=True,
 )  # fmt: skip
-safer_slower = dataclasses.replace(safer, name="safer game, slower", change=_safer(0.3))
+safer_slower = dataclasses.replace(safer, name="safer game, slower", change=_safer(g=0.3, d=0.3))
+safer_leading = dataclasses.replace(safer, name="safer game, D first", change=_safer(d=3.0))
 
 CALM_DOWN = (both_slower, penalised, safer, safer_slower)
 FOR: dict[str, tuple[Remedy, ...]] = {
@@ -120,7 +124,7 @@ FOR: dict[str, tuple[Remedy, ...]] = {
     "mode dropping": (slower_g, penalised, safer, safer_slower),
     "shrinking": (averaged, slower_g, penalised, safer),
     "D overpowers": (slower_d, penalised, noisy, safer, safer_slower),
-    "G overpowers": (slower_g, faster_d, penalised, safer, safer_slower),
+    "G overpowers": (slower_g, faster_d, penalised, safer, safer_leading),
     "oscillating": (both_slower, averaged, penalised, safer, safer_slower),
     "stalled": (both_faster, penalised, safer, safer_slower),
     "memorising": (augmented, slower_d),
@@ -131,6 +135,9 @@ def choices(verdict: str, facts: Facts, turns: Turns, tried: tuple[str, ...]) ->
     """What is left to do about a verdict, the first first: known to do something here, allowed, not tried before."""
     found = [*_first(facts, turns), *FOR.get(verdict, ())]
     allowed = [r for r in found if r.needs <= facts.knobs and r.name not in tried and (facts.safer or "safer" not in r.needs)]
+    steps = [step(facts, turns, player) for player in ("G", "D")]
+    if max(steps) > STEP:
+        allowed = [remedy for remedy in allowed if remedy is not both_faster]
     if turns.safer:  # nothing but its own variants beside it
         allowed = [r for r in allowed if "safer" in r.needs]
     return list({remedy.name: remedy for remedy in allowed}.values())

@@ -97,7 +97,7 @@ def mode_dropping(history: History, facts: Facts, since: float) -> Verdict | Non
     if not reach or not faithful or median(faithful) < FAITHFUL:
         return None
     best, now = max(history.series("samples/reach", since).values), median(reach[-LEAST:])
-    fell = now < LOST * best
+    fell = max(reach[-LEAST:]) < LOST * best  # not by the median: it lags behind a reach that grows fast
     never = now < PART and history.now.progress >= HALF and not _rising(history, since, "samples/reach")
     if not fell and not never:
         return None
@@ -131,6 +131,8 @@ def d_overpowers(history: History, facts: Facts, since: float) -> Verdict | None
     """D separates real from generated almost perfectly, and the samples gain nothing by it."""
     lead = _recent(history, "balance/lead", since)
     if not lead or fmean(lead) < SURE_LEAD or _good(history, since) or _rising(history, since):
+        return None
+    if _rising(history, since, "samples/faithful"):  # while health is still 0, samples already come nearer to the data
         return None
     start = _since(history, "balance/lead", lambda v: v >= SURE_LEAD, since)
     loss = history.last("D/adversarial")

@@ -28,6 +28,7 @@ class Header:
         methods: name -> what it is, in a few words.
         seeds: how many are run by default.
         needs_data: what --data must name, where the benchmark needs the user's files; "" elsewhere.
+        data: the benchmark's own data sets, where --data chooses among several.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Header:
     methods: dict[str, str]
     seeds: int
     needs_data: str
+    data: tuple[str, ...] = ()
 
 
 def names() -> list[str]:
@@ -65,6 +67,7 @@ def header(name: str) -> Header:
         methods=found["METHODS"],
         seeds=int(found.get("SEEDS", 1)),
         needs_data=str(found.get("NEEDS_DATA", "")),
+        data=tuple(found.get("DATA", ())),
     )
 
 
@@ -74,8 +77,8 @@ def find(name: str) -> ModuleType:
 
 
 def _constants(tree: ast.Module) -> dict[str, Any]:
-    """The literals among METHODS, SEEDS, NEEDS_DATA."""
-    wanted = ("METHODS", "SEEDS", "NEEDS_DATA")
+    """The literals among METHODS, SEEDS, NEEDS_DATA, DATA."""
+    wanted = ("METHODS", "SEEDS", "NEEDS_DATA", "DATA")
     found: dict[str, Any] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign):

@@ -3,6 +3,7 @@
     METHODS = {"gan": "the plain loop"}            # a literal, read without importing the file
     SEEDS = 10                                     # by default
     NEEDS_DATA = "a folder with MNIST's IDX files" # only where the user's files are needed
+    DATA = ("ring8", "grid25")                     # only where --data chooses among sets of the benchmark's own
 
     def cases(ask: Ask) -> list[Case]: ...
     def run(case: Case, folder: Path) -> Figures: ...

@@ -1,7 +1,7 @@
 """The storm's tables: who became usable, who was harmed, what was seen how soon, and every configuration's row.
 
-**Usable** (points): at least 90 % of the modes, and a share of high quality of at least 70 % of what the default recipe reaches in
-the same budget and batch; (images): coverage over null of at least 80 % of what it reaches. All numbers finite.
+**Usable** (points): at least 90 % of the modes, and a share of high quality of at least 70 % of what the default recipe reaches
+in the same budget and batch; (images): coverage over null of at least 80 % of what it reaches. All numbers finite.
 **Hopeless by construction**: the relativistic game with R1 and R2, which is the default recipe's for points, played on the
 configuration's own networks from the first move, does not make them usable in the whole budget either.
 **The break** of an unusable run: where its figure was best for the last time; of one that never came half of the way to usable,
@@ -167,7 +167,7 @@ def _summary(title: str, rows: list[Row]) -> Table:
     alarms = [seen.unusable for _, seen, ok in told if ok]
     delays = [max(0.0, seen.since - broke(r, _alone(r))) for r, seen, ok in told if not ok]
     ends = [_guarded(r).figures["ended"] - broke(r, _guarded(r)) for r in pairs if not r.usable(_guarded(r))]
-    lines = [
+    lines: list[tuple[str, ...]] = [
         ("configurations", str(len(rows)), "", ""),
         ("usable alone", _share(before), _interval(before), ""),
         ("usable with the guardian", _share(after), _interval(after), "at least 90 %"),
@@ -234,7 +234,7 @@ def _cost(rows: list[Row]) -> str:
 
 def _failures(rows: list[Row]) -> Table:
     """Everything that is unusable with the guardian, and why."""
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for row in rows:
         if row.guarded is None or row.usable(row.guarded):
             continue
@@ -256,12 +256,12 @@ def _remedies(rows: list[Row]) -> Table:
         for record in row.guarded.figures["told"] if row.guarded else ():
             if record["event"] == "remedy":
                 counts.setdefault(record["name"], []).append(row.usable(_guarded(row)))
-    lines = [(name, str(len(ended)), _share(ended)) for name, ended in sorted(counts.items())]
+    lines: list[tuple[str, ...]] = [(name, str(len(ended)), _share(ended)) for name, ended in sorted(counts.items())]
     return Table(title="Remedies", head=("remedy", "applied", "run became usable"), rows=lines)
 
 
 def _all(rows: list[Row]) -> Table:
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for row in rows:
         some = row.alone or row.guarded
         assert some is not None

@@ -113,6 +113,7 @@ class Course:
     meter: Meter
     budget: Budget
     guard: Guard
+    guardian: Guardian
     step: int  # samples between two ticks
     readings: list[list[Any]] = field(default_factory=list)
     truths: list[list[float]] = field(default_factory=list)
@@ -184,7 +185,7 @@ def _played(case: Case, act: bool, turns: Callable[[Guardian], Turns] | None = N
     others = held_out(name)
     gauge = Gauge(game, HeldOut(data, others, recipe.logits) if others else None)
     guard = Guard(game, meter, guardian, gauge, Ring())
-    course = Course(name, recipe, game, meter, Budget(seen=seen), guard, max(1, seen // TICKS[recipe.modality]))
+    course = Course(name, recipe, game, meter, Budget(seen=seen), guard, guardian, max(1, seen // TICKS[recipe.modality]))
     if turns:
         game.turns = turns(guardian)
     _window(name).forget()
@@ -216,9 +217,9 @@ def _figures(course: Course, trained: float) -> Figures:
     drawn = None if course.bad else course._drawn(2_500 if points else JUDGED)
     found = truth(course.name, drawn) if drawn is not None else (0.0, 0.0) if points else (0.0,)
     named: Mapping[str, float] = dict(zip(("modes", "high quality") if points else ("coverage",), found, strict=True))
-    verdict = course.guard.guardian.verdict
+    verdict = course.guardian.verdict
     return {
-        **named, "verdict": verdict.name, "sentence": verdict.sentence, "usable said": course.guard.guardian.usable,
+        **named, "verdict": verdict.name, "sentence": verdict.sentence, "usable said": course.guardian.usable,
         "ended": course.budget.progress(course.game.seen), "stop": course.stop, "bad": course.bad,
         "readings": course.readings, "truths": course.truths, "told": course.told,
         "watched": course.spent, "trained": trained,

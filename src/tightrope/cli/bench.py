@@ -23,7 +23,8 @@ examples:
   tightrope bench ring8                                  every method, 10 seeds
   tightrope bench grid25 --methods relativistic,gan --seeds 3 --minutes 20
   tightrope bench stacked_mnist --data ./mnist --methods swift
-  tightrope bench stacked_mnist --data ./mnist --evaluate runs/00003-swift-stacked-mnist"""
+  tightrope bench stacked_mnist --data ./mnist --evaluate runs/00003-swift-stacked-mnist
+  tightrope bench storm --configs 40 --seed 1 --data ring8,grid25 --json"""
     add = parser.add_argument
     add("name", nargs="?", metavar="NAME", help="a benchmark, or the path of a file of your own")
     add("--seeds", metavar="N", type=int, help="runs of each method (default: as published, see the list)")
@@ -31,7 +32,9 @@ examples:
     add("--minutes", metavar="M", type=float, help="stop after so long; what is left is said (default: until all is done)")
     add("--jobs", metavar="J", type=int, help="processes at once, of one thread each (default: the cores)")
     add("--out", metavar="DIR", type=Path, help="where results go (default: bench/NAME)")
-    add("--data", metavar="PATH", type=Path, help="your files, where the benchmark needs some")
+    add("--data", metavar="PATH|A,B", help="your files, where it needs some; some of its data sets, where it has several")
+    add("--configs", metavar="N", type=int, help="how many configurations, where the benchmark draws them (then as --seeds)")
+    add("--seed", metavar="S", type=int, default=0, help="which draw of them (storm: 0 to develop on, others to test on)")
     add("--scale", metavar="S", type=float, help="share of the published amount of training, where it can be chosen")
     add("--evaluate", metavar="RUN", type=Path, help="only take the figures of a run or a generator.safetensors")
 
@@ -46,7 +49,9 @@ def bench(asked: Namespace) -> None:
     from tightrope.bench.protocol import Ask
 
     methods = _methods(asked.methods, header)
-    ask = Ask(methods=methods, seeds=asked.seeds or header.seeds, scale=asked.scale, data=asked.data)
+    names, data = _data(asked.data, header)
+    seeds = asked.configs or asked.seeds or header.seeds
+    ask = Ask(methods=methods, seeds=seeds, scale=asked.scale, data=data, names=names, storm=asked.seed)
     if asked.evaluate is not None:
         _evaluate(asked, ask)
     else:
@@ -91,7 +96,11 @@ def _evaluate(asked: Namespace, ask: object) -> None:
 
 
 def _check(asked: Namespace, header: room.Header) -> None:
-    for flag, least in (("seeds", 1), ("jobs", 1)):
+    if asked.configs is not None and not header.data:
+        raise InputError(f"--configs: bench {header.name} draws no configurations; say --seeds.")
+    if asked.configs is not None and asked.seeds is not None:
+        raise InputError("--configs and --seeds say the same here; leave one out.")
+    for flag, least in (("seeds", 1), ("configs", 1), ("jobs", 1)):
         value = getattr(asked, flag)
         if value is not None and value < least:
             raise InputError(f"--{flag} {value}: must be at least {least}.")
@@ -103,6 +112,17 @@ def _check(asked: Namespace, header: room.Header) -> None:
         raise InputError(f"bench {header.name} needs {header.needs_data}: --data PATH.")
     if asked.out is not None and asked.out.exists() and not asked.out.is_dir():
         raise InputError(f"--out {asked.out}: is a file; name a directory.")
+
+
+def _data(text: str | None, header: room.Header) -> tuple[tuple[str, ...], Path | None]:
+    """(some of the benchmark's own data sets, the user's files): one of them is asked for."""
+    if text is None or not header.data:
+        return (), None if text is None else Path(text)
+    names = tuple(word.strip() for word in text.split(",") if word.strip())
+    for name in names:
+        if name not in header.data:
+            raise nearest(name, list(header.data), f"bench {header.name}: the data set")
+    return names, None
 
 
 def _methods(text: str | None, header: room.Header) -> tuple[str, ...]:

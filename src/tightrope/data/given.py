@@ -30,7 +30,8 @@ class Given:
     """Samples in memory; see `core.data.Dataset`. Points stay in their own units."""
 
     def __init__(self, values: Float[Tensor, "N *x"]) -> None:
-        self.values, self.name, self.licence = values, "given", None
+        self.values, self.name = values, "given"
+        self.licence: str | None = None
         digest = hashlib.sha256(repr(tuple(values.shape)).encode())
         digest.update(values.numpy().astype("<f4").tobytes())
         self.fingerprint, self.source = digest.hexdigest(), dict[str, Any]()

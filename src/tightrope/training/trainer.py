@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,46 +24,19 @@ from tightrope.training.engine import Engine
 from tightrope.training.events import Events
 from tightrope.training.feed import Feed
 from tightrope.training.game import Game
-from tightrope.training.gauge import Gauge, HeldOut
-from tightrope.training.guard import Decided, Guard, Warden
+from tightrope.training.gauge import Gauge
+from tightrope.training.guard import Decided, Guard
+from tightrope.training.interrupts import signals
 from tightrope.training.loop import play
 from tightrope.training.machine import resident_mb
 from tightrope.training.meter import Meter, Read, not_finite, require_finite
+from tightrope.training.plan import Plan
 from tightrope.training.previews import Previews
 from tightrope.training.ring import Ring
-from tightrope.training.watch import KEY, Observer, Watch
+from tightrope.training.watch import KEY, Watch
 
 PULSE = 0.5  # seconds between two signs of life
 WARM_UP = (5, 25)  # rounds between which a run's speed is first measured
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a run does besides the recipe.
-
-    Attributes:
-        folder: the run directory.
-        tick: samples between two ticks.
-        checkpoint_minutes: wall time between two checkpoints (one is always written at the end).
-        seed: of everything random.
-        facts: what the generator's file says of the recipe and the data.
-        observer: is shown fresh samples at ticks; its figures are signals, and the best "score" keeps its generator.
-        look: ticks between two such looks; 0 for as many as SHARE of the time allows.
-        guardian: makes the game's guardian; None plays without.
-        held_out: real samples that D does not learn from, and how D is asked; None where there are none.
-        until_converged: ends where the guardian says that more training does not help.
-    """
-
-    folder: Path
-    tick: int
-    seed: int
-    checkpoint_minutes: float = 2.0
-    facts: dict[str, str] = dataclasses.field(default_factory=dict)
-    observer: Observer | None = None
-    look: int = 0
-    guardian: Callable[[Game], Warden] | None = None
-    held_out: HeldOut | None = None
-    until_converged: bool = False
 
 
 class Trainer:
@@ -113,6 +86,7 @@ class Trainer:
                 self.watch.observer.fake = held
         if self.guard and "guardian" in counters:
             self.guard.guardian.restore(counters["guardian"])
+            self.guard.take_up(tensors)
         if self.guard and self.engine.chief:
             self.guard.ring.after(self.game.seen)
         self.budget = dataclasses.replace(self.budget, **counters["budget"])
@@ -136,7 +110,7 @@ class Trainer:
         if self.budget.minutes is not None:  # the first tick is far: speed is measured after a few rounds that warm up
             self._looks = [self.game.seen + rounds * self.feed.recipe.batch for rounds in WARM_UP]
         self._last = (self.game.seen, self._seconds())
-        with _signals(self._note_signal):
+        with signals(self._note_signal):
             try:
                 play(self.game, self.feed, self.budget, self.meter, self._after)
                 self._finish()
@@ -218,7 +192,8 @@ class Trainer:
             self._warn_if_slow(speed)
         if decision and decision.stop:
             self._give_up(decision.stop)
-        if not final and time.perf_counter() - self._saved > 60 * self.plan.checkpoint_minutes:
+        healthy = not bad or (decision is not None and decision.back_to is not None)
+        if not final and healthy and time.perf_counter() - self._saved > 60 * self.plan.checkpoint_minutes:
             self._save()
         self._last = (game.seen, seconds)
         if self.engine.any(bool(self._stop)) and not final:
@@ -299,6 +274,7 @@ class Trainer:
             tensors = game.tensors()
             if self.guard:
                 counters["guardian"] = self.guard.guardian.state()
+                tensors |= self.guard.tensors()
             if self.watch:
                 counters["look"] = self.watch.every
                 tensors[KEY] = self.watch.observer.fake
@@ -329,21 +305,3 @@ class Trainer:
         if self._stop:  # the second time it is meant at once
             raise KeyboardInterrupt
         self._stop = signal.Signals(number).name
-
-
-class _signals:
-    """SIGINT and SIGTERM go to a handler inside the block (in the main thread, where Python delivers them)."""
-
-    def __init__(self, handler: Callable[[int, FrameType | None], Any]) -> None:
-        self.handler = handler
-        self.before: dict[int, Any] = {}
-
-    def __enter__(self) -> None:
-        import threading
-
-        if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self.handler) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)

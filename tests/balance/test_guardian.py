@@ -1,0 +1,152 @@
+"""The guardian as a state machine: it acts where a run is in trouble, checks, undoes, goes back, ends; else it does nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from tightrope.balance.decision import Decision, Facts
+from tightrope.balance.guardian import Guardian
+from tightrope.balance.remedies import step
+from tightrope.core.turns import Turns
+
+TICKS = 40
+KNOBS = frozenset({"rates", "beta1", "repeats", "ema", "penalty", "support", "noise", "safer"})
+World = Callable[[int, Turns], float]  # (tick, turns) -> how good samples are, 0 to 1
+
+
+def facts(safer: bool = False, target: bool = True, **rates: float) -> Facts:
+    return Facts(
+        rates={"G": 1e-3, "D": 1e-3, **rates}, sizes={"G": 0.1, "D": 0.1}, knobs=KNOBS, numbers=2, steps=4000,
+        target={"reach": 0.8, "faithful": 0.6} if target else {}, safer=safer,
+    )  # fmt: skip
+
+
+def values(level: float) -> dict[str, float]:
+    return {
+        "balance/lead": 0.99 if level < 0.05 else 0.4, "D/adversarial": 1.0, "samples/reach": level, "samples/faithful": 0.75 * level,
+        "samples/coverage": level, "samples/recall": level, "samples/duplicates": 0.0, "samples/spread": 1.0, "samples/score": level,
+        "samples/authenticity": 0.5,
+    }  # fmt: skip
+
+
+def play(world: World, guardian: Guardian, first: int = 1, last: int = TICKS) -> list[tuple[int, Decision]]:
+    """Every decision until the end."""
+    found, turns = [], guardian.turns
+    for tick in range(first, last + 1):
+        level = world(tick, turns)
+        bad = "" if level == level else "phase D, term 'adversarial' became nan"
+        decision = guardian.observe(tick * 100, tick / TICKS, values(level) if not bad else {}, bad)
+        turns = decision.turns if decision.turns is not None else turns
+        found.append((tick, decision))
+        if decision.stop:
+            break
+    return found
+
+
+def remedies_of(found: list[tuple[int, Decision]]) -> list[dict]:
+    return [record for _, decision in found for record in decision.told if record["event"] == "remedy"]
+
+
+def good(tick: int, turns: Turns) -> float:
+    return min(0.95, tick / 12)
+
+
+def test_a_healthy_run_is_left_alone_and_its_good_states_are_kept() -> None:
+    for target in (True, False):
+        guardian = Guardian(facts(target=target), act=True)
+        found = play(good, guardian)
+        assert not remedies_of(found) and not any(d.turns or d.stop for _, d in found)
+        assert any(d.keep for _, d in found)
+        assert guardian.finish(4000).back_to is None
+
+
+def test_watching_never_acts() -> None:
+    found = play(lambda tick, turns: 0.0, Guardian(facts(safer=True), act=False))
+    assert all(d.turns is None and d.back_to is None and not d.keep and not d.stop for _, d in found)
+
+
+def test_one_remedy_at_a_time_each_checked_and_undone_where_it_did_not_help() -> None:
+    guardian = Guardian(facts(), act=True)
+    found = play(lambda tick, turns: 0.01, guardian)
+    events = [record for _, d in found for record in d.told if record["event"] in ("remedy", "checked")]
+    assert [e["event"] for e in events[:4]] == ["remedy", "checked", "remedy", "checked"]
+    applied = remedies_of(found)
+    assert len({r["name"] for r in applied}) == len(applied) >= 2
+    for before, now in zip(applied[:-1], applied[1:], strict=True):
+        assert set(now["turns"]) - {"since", "from_seen"} != set(before["turns"]) or now["turns"] != before["turns"]
+    assert all(r["reason"] and r["expects"] and r["check_at"] > r["seen"] for r in applied)
+
+
+def test_a_run_that_nothing_saves_ends_early_and_says_what_was_tried() -> None:
+    found = play(lambda tick, turns: 0.01, Guardian(facts(), act=True))
+    tick, last = found[-1]
+    assert last.stop and tick < TICKS
+    assert "Tried:" in last.stop and remedies_of(found)[0]["name"] in last.stop
+
+
+def test_a_remedy_that_helps_stays() -> None:
+    def world(tick: int, turns: Turns) -> float:
+        return min(0.95, (tick - 4) / 10) if turns.rates.get("D", 1.0) < 1 else 0.01
+
+    guardian = Guardian(facts(D=2e-2), act=True)  # moves its weights by a fifth a step
+    found = play(world, guardian)
+    assert [r["name"] for r in remedies_of(found)] == ["slower D"]
+    assert guardian.turns.rates["D"] < 1 and guardian.usable and not found[-1][1].stop
+
+
+def test_the_safer_game_needs_permission_and_begins_anew_where_nothing_is_lost() -> None:
+    def world(tick: int, turns: Turns) -> float:
+        return min(0.95, (tick / TICKS - turns.since) * 3) if turns.safer else 0.01
+
+    found = play(world, Guardian(facts(safer=True), act=True))
+    (remedy,) = remedies_of(found)
+    assert remedy["name"] == "safer game" and remedy["back_to"] == 0 and remedy["turns"]["safer"]
+    assert "safer game" not in [r["name"] for r in remedies_of(play(world, Guardian(facts(safer=False), act=True)))]
+    assert abs(step(facts(), Turns.from_json(remedy["turns"]), "D") - 0.02) < 1e-9
+
+
+def test_a_collapse_goes_back_to_the_best_state() -> None:
+    for target in (True, False):
+        guardian = Guardian(facts(target=target), act=True)
+        found = play(lambda tick, turns: good(tick, turns) if tick < 20 or not turns.neutral else 0.05, guardian)
+        remedy = remedies_of(found)[0]
+        kept = [tick * 100 for tick, d in found if d.keep and tick < 20]
+        assert remedy["back_to"] in kept and remedy["seen"] < 2600
+
+
+def test_what_is_not_finite_goes_back_at_once_with_lower_rates_and_ends_where_it_comes_again() -> None:
+    nan = float("nan")
+    found = play(lambda tick, turns: nan if tick == 10 else good(tick, turns), Guardian(facts(), act=True))
+    (remedy,) = remedies_of(found)
+    assert remedy["seen"] == 1000 and remedy["back_to"] is not None and remedy["turns"]["rates"]["D"] < 1
+    found = play(lambda tick, turns: nan if tick >= 10 else good(tick, turns), Guardian(facts(), act=True))
+    assert found[-1][1].stop and found[-1][0] < 20
+
+
+def test_the_best_state_is_delivered_where_the_last_is_clearly_worse() -> None:
+    guardian = Guardian(facts(target=False), act=True)
+    found = play(lambda tick, turns: good(tick, turns) if tick < 35 else 0.6, guardian)
+    assert not remedies_of(found)
+    decision = guardian.finish(4000)
+    assert decision.back_to and decision.back_to < 3500 and decision.told
+
+
+def test_slow_beginnings_without_a_target_are_not_touched() -> None:
+    found = play(lambda tick, turns: 0.06 + max(0.0, (tick - 30) / 20), Guardian(facts(target=False), act=True))
+    assert not remedies_of(found) and not found[-1][1].stop
+
+
+def test_its_state_is_plain_data_and_a_guardian_restored_decides_the_same() -> None:
+    def world(tick: int, turns: Turns) -> float:
+        return 0.5 if turns.rates.get("G", 1.0) < 0.5 and tick > 20 else 0.01
+
+    straight = Guardian(facts(), act=True)
+    whole = [d for _, d in play(world, straight)]
+    first = Guardian(facts(), act=True)
+    part = [d for _, d in play(world, first, last=13)]
+    second = Guardian(facts(), act=True)
+    second.restore(json.loads(json.dumps(first.state())))
+    rest = [d for _, d in play(world, second, first=14)]
+    assert part + rest == whole
+    assert second.state() == straight.state()
