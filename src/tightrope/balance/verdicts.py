@@ -132,7 +132,8 @@ def d_overpowers(history: History, facts: Facts, since: float) -> Verdict | None
     lead = _recent(history, "balance/lead", since)
     if not lead or fmean(lead) < SURE_LEAD or _good(history, since) or _rising(history, since):
         return None
-    if _rising(history, since, "samples/faithful"):  # while health is still 0, samples already come nearer to the data
+    faithful = _recent(history, "samples/faithful", since)  # rises while health is still 0
+    if _rising(history, since, "samples/faithful") or (faithful and median(faithful) > 0.5):
         return None
     start = _since(history, "balance/lead", lambda v: v >= SURE_LEAD, since)
     loss = history.last("D/adversarial")
@@ -261,9 +262,9 @@ def _good(history: History, since: float) -> bool:
 
 
 def _rising(history: History, since: float, name: str = health.NAME) -> bool:
-    """Whether the latest looks are better than those before them."""
+    """Whether the latest looks are better than those before them; said of few looks, and not where nobody looks."""
     values = history.series(name, since).values[-2 * RECENT :]
     if len(values) < 4:
-        return True
+        return bool(values)
     half = len(values) // 2
     return fmean(values[half:]) > fmean(values[:half]) + 0.02
