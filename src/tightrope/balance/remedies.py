@@ -80,7 +80,7 @@ def _safer(g: float = 1.0, d: float = 1.0) -> Callable[[Turns, Facts], Turns]:
         players = {player: factors.get(player, 1.0) * STEP / own for player, own in known.items() if own > 0}
         return Turns(
             rates={player: min(MOST, max(LEAST, factor)) for player, factor in players.items()},
-            support=SUPPORT * facts.numbers**0.5, repeats={"D": 1}, ema=0.15, safer=True, augment=turns.augment, **CALM,
+            support=SUPPORT * facts.numbers**0.5, repeats={"D": 1}, ema=0.04, safer=True, augment=turns.augment, **CALM,
         )  # fmt: skip
 
     return change

@@ -139,7 +139,7 @@ def watched(row: Row, result: Result) -> Seen:
 
 
 def _facts(row: Row, result: Result) -> Facts:
-    target = {"reach": 0.85, "faithful": row.level.figure} if row.name in MODES else {"coverage": row.level.figure}
+    target = {"reach": 0.7, "faithful": row.level.figure} if row.name in MODES else {"coverage": row.level.figure}
     return Facts(rates={}, sizes={}, target=target)
 
 
