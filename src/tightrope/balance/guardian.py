@@ -99,6 +99,8 @@ class Guardian:
         self.history.add(Reading(seen, progress, read))
         before, self.verdict = self.verdict, verdicts.conclude(self.history, self.facts, bad, self.since)
         self.troubled = bool(bad) or self.verdict.name == "diverging" or self._in_trouble(progress)
+        if self.troubled and self.verdict.name == "healthy":
+            self.verdict = self._short(before, seen)
         told = () if before.name == self.verdict.name else ({"event": "verdict", "seen": seen, **self.verdict.to_json()},)
         if not self.acts:
             return Decision(verdict=self.verdict, told=told)
@@ -162,13 +164,20 @@ class Guardian:
 
     def _treat(self, seen: int, progress: float, told: tuple[dict[str, Any], ...]) -> Decision:
         """The next remedy, or the end."""
-        name = "stalled" if self.verdict.good else self.verdict.name
+        name = self.verdict.name
         left = remedies.choices(name, self.facts, self.turns, tuple(self.tried))
         if self.facts.safer and not self.turns.safer and self.kept[0] < WORTH and name != "memorising":
             left = [remedy for remedy in left if remedy.from_start] or left  # nothing to lose, and time is short
         if not left or progress > LAST:
             return self._give_up(seen, progress, told)
         return self._apply(left[0], seen, progress, told)
+
+    def _short(self, before: Verdict, seen: int) -> Verdict:
+        """Nothing is wrong but the pace."""
+        level = health.now(self.history, self.since) or 0.0
+        sentence = f"Samples are at {level:.0%} of what is wanted and will not get there at their pace."
+        since = before.since if before.name == "stalled" else seen
+        return Verdict(name="stalled", since=since, sure=0.6, evidence={"health": level}, sentence=sentence)
 
     def _apply(self, remedy: Remedy, seen: int, progress: float, told: tuple[dict[str, Any], ...]) -> Decision:
         level = health.now(self.history, self.since) or 0.0
@@ -207,7 +216,7 @@ class Guardian:
             helped |= self.turns.safer and (level >= LOW or self.verdict.name != "G overpowers")
         if not helped and not self.turns.safer:
             self.turns = Turns.from_json(trial.undo)
-        how = "helped" if helped else "did not help"
+        how = "did not help" if not helped else "helped" if level > trial.before + 0.01 else "is given its time"
         sentence = f"{trial.name} {how}: health went from {trial.before:.2f} to {level:.2f}."
         return helped, ({"event": "checked", "seen": seen, "name": trial.name, "helped": helped, "sentence": sentence},)
 
@@ -218,7 +227,9 @@ class Guardian:
         broken = self.verdict.name in BROKEN
         if not broken and progress - max(when, self.since, 0.0) < PATIENCE:
             return Decision(verdict=self.verdict, told=told, turns=self.turns)
-        tried = f"Tried: {', '.join(self.tried)}." if self.tried else "Nothing that could be tried applies to this recipe."
+        allowed = self.facts.safer or "safer" not in self.facts.knobs
+        hint = "" if allowed else " Not tried: the safer game; --allow-safer allows it."
+        tried = f"Tried: {', '.join(self.tried)}.{hint}" if self.tried else "Nothing that could be tried applies to this recipe."
         kept = f" The best state, of health {self.kept[0]:.2f} at {self.kept[1]:,} samples, is kept." if self.kept[1] else ""
         return Decision(verdict=self.verdict, told=told, turns=self.turns, stop=f"{self.verdict.sentence} {tried}{kept}")
 

@@ -176,8 +176,16 @@ def _mark(event: Record, index: int) -> Mark:
 
 
 def turned(turns: Record) -> str:
-    """What a remedy turned: "lr.D 0.5, penalty 1 → 2"."""
+    """What a remedy turned: "lr.D 0.5, penalty 1 → 2". When it began is told elsewhere."""
+    turns = {name: _rounded(v) for name, v in turns.items() if name not in ("since", "from_seen")}
     return ", ".join(f"{name} {' → '.join(map(value, v)) if isinstance(v, list) else value(v)}" for name, v in turns.items())
+
+
+def _rounded(anything: Any) -> Any:
+    """Three digits are enough to read."""
+    if isinstance(anything, dict):
+        return {name: _rounded(inner) for name, inner in anything.items()}
+    return float(f"{anything:.3g}") if isinstance(anything, float) else anything
 
 
 def _moment(anything: Any) -> int | None:

@@ -17,7 +17,7 @@ from tightrope.core import labels, seeds
 from tightrope.core.data import Modality
 from tightrope.training.game import Game
 
-SHARE = 0.015  # of the training time that watching may take
+SHARE, SHARE_EXACT = 0.02, 0.06  # of the training time that looking may take: of images; of points, where a tick is short
 SAMPLES = 256  # of one look
 BATCH = 64  # samples generated at once
 KEY = "watch/held"  # of what the observer remembers, in a checkpoint
@@ -39,13 +39,14 @@ class Watch:
     """Looks at the game's samples now and then.
 
     Attributes:
-        every: ticks between two looks; 0 until it is known (the first tick always looks).
+        every: ticks between two looks; 0 until it is known (the first two ticks always look).
         spent: seconds.
     """
 
     def __init__(self, game: Game, modality: Modality, observer: Observer, every: int = 0) -> None:
         self.game, self.modality, self.observer, self.every = game, modality, observer, every
-        self.spent = self._cost = 0.0
+        self.spent = 0.0
+        self._costs: list[float] = []  # of the first looks
 
     def look(self, tick: int, *, always: bool = False) -> dict[str, float]:
         """The observer's figures, as "samples/NAME"; {} at ticks (counted from 1) that are passed over."""
@@ -53,15 +54,18 @@ class Watch:
             return {}
         start = time.perf_counter()
         figures = self.observer.look(self._samples())
-        self._cost = time.perf_counter() - start
-        self.spent += self._cost
+        cost = time.perf_counter() - start
+        self.spent += cost
+        if not self.every:
+            self._costs.append(cost)
         return {f"samples/{name}": value for name, value in figures.items()}
 
     def pace(self, tick_seconds: float) -> None:
-        """Choose `every`, once, from what the first look cost: the smallest power of two that keeps to SHARE of the time."""
-        if not self.every and self._cost:
-            self.every = 1
-            while self._cost > SHARE * self.every * tick_seconds and self.every < 1024:
+        """Choose `every`, once, from what the second look cost (the first one warms up): the smallest power of two that keeps
+        to the share of the time."""
+        if not self.every and len(self._costs) == 2:
+            share, self.every = SHARE_EXACT if self.modality.exact else SHARE, 1
+            while self._costs[-1] > share * self.every * tick_seconds and self.every < 1024:
                 self.every *= 2
 
     @torch.no_grad()
