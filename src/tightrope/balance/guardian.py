@@ -140,7 +140,8 @@ class Guardian:
         if best >= WORTH and level < COLLAPSED * best:
             return True
         if self.turns.safer:  # its samples become sharp when its rates have fallen, late: only a blind D is in the way
-            return self.verdict.name == "G overpowers" and level < LOW
+            lost = best >= 1 and max(self.history.series(health.NAME, self.since).values[-health.LATEST :]) < NEAR
+            return lost or (self.verdict.name == "G overpowers" and level < LOW)
         if self.verdict.name == "memorising":
             return True
         if self.facts.target:
@@ -236,7 +237,8 @@ class Guardian:
     def finish(self, seen: int) -> Decision:
         """At the end: the best state in the last one's place, where the last is clearly worse."""
         level = health.now(self.history, self.since) or 0.0
-        if not self.acts or not self.kept[1] or level >= SLIPPED * self.kept[0]:
+        missed = bool(self.facts.target) and level < 1 <= self.kept[0]
+        if not self.acts or not self.kept[1] or (level >= SLIPPED * self.kept[0] and not missed):
             return Decision(verdict=self.verdict)
         sentence = f"health fell from {self.kept[0]:.2f} to {level:.2f}; the state at {self.kept[1]:,} samples is delivered."
         said = {"event": "remedy", "seen": seen, "name": "best state", "reason": sentence, "expects": sentence,
