@@ -25,6 +25,7 @@ class Facts:
         target: samples' figures that the user calls good enough, name to least value; empty: none was named.
         safer: whether the user allows another objective.
         ideals: a player's adversarial loss at balance, where the objective has one.
+        momentum: Adam's first decay rate of each player, 0 where its rule has none.
     """
 
     rates: Mapping[str, float]
@@ -35,6 +36,7 @@ class Facts:
     target: Mapping[str, float] = dataclasses.field(default_factory=dict)
     safer: bool = False
     ideals: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    momentum: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

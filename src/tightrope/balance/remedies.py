@@ -18,6 +18,7 @@ from tightrope.core.turns import Turns
 LEAST, MOST = 1e-3, 1e3  # of a player's rate over its own
 STEP = 0.02  # of the weights' size that a rate of the safer game moves them a step
 SLOW, QUICK = 0.002, 0.05  # steps below and above which a rate is called small and large
+HEAVY = 0.9  # momentum beyond which steps follow a gradient that is long gone
 SUPPORT = 0.035  # R1 and R2's weight over the root of a sample's numbers: 0.05 in the plane, 1.1 for 32 px of grey
 CALM: dict[str, Any] = {"beta1": 0.0, "beta2": 0.99}  # Adam's decay rates in the safer game (Huang et al. 2024)
 
@@ -144,10 +145,12 @@ def choices(verdict: str, facts: Facts, turns: Turns, tried: tuple[str, ...]) ->
 
 
 def _first(facts: Facts, turns: Turns) -> list[Remedy]:
-    """What the sizes of the steps say is wrong, whatever the verdict."""
+    """What momentum and the sizes of the steps say is wrong, whatever the verdict."""
     steps = {player: step(facts, turns, player) for player in ("G", "D")}
     large = [player for player, size in steps.items() if size > QUICK]
     small = [player for player, size in steps.items() if 0 < size < SLOW]
+    if max(facts.momentum.values(), default=0.0) > HEAVY and turns.beta1 is None:
+        return [calmer]
     if len(large) == 2:
         return [both_slower]
     if len(small) == 2:

@@ -115,7 +115,12 @@ examples:
     add("--enough", metavar="F=V", type=enough, default={}, help="samples that are good enough, like coverage=0.6,faithful=0.9")
     add("--until", metavar="U", help="converged: end where more training does not help")
     add("--held-out", metavar="DATA", help="real data not trained on: shows whether D learns its data by heart")
-    add("--look", metavar="N", type=int, help="ticks between two looks at the samples (default: as many as their share of the time allows)")
+    add(
+        "--look",
+        metavar="N",
+        type=int,
+        help="ticks between two looks at the samples (default: as many as their share of the time allows)",
+    )
     add("--no-care", dest="care", action="store_false", help="do not warn of what is wrong before the start")
     add("--rate-test", action="store_true", help="first try out which learning rates each player can use (some seconds)")
 
