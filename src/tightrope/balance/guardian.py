@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from statistics import fmean, median
 from typing import Any
 
 from tightrope.balance import health, remedies, verdicts
@@ -20,6 +21,7 @@ from tightrope.core.turns import Turns
 BROKEN = ("non-finite", "diverging")  # acted upon at once
 EARLY = 0.07  # of the run, before which only what is not finite or runs away is acted upon
 WORTH = 0.3  # health of a state that is worth going back to
+ALIVE = 0.12  # reach of samples that have found some of the data
 LOW = 0.1  # health of samples that show nothing yet
 NEAR, WAVERS = 0.8, 0.6  # health that is near the target; share of the best health above which a good run only wavers
 COLLAPSED = 0.4  # of its best health, below which a run has lost what it had
@@ -149,10 +151,14 @@ class Guardian:
         return progress >= LATE and best < LOW and self.verdict.name in HOPELESS
 
     def _behind(self, level: float, best: float, progress: float) -> bool:
-        """Whether the target is out of reach at the present pace; what was near it once may waver."""
+        """Whether the target is out of reach at the present pace; what was near it once may waver.
+
+        Samples reach more and more of the data before they become sharp: while they do, and at the beginning as long as they
+        reach any of it, the run is given its time.
+        """
         values = self.history.series(health.NAME, self.since)
         near = NEAR if best < NEAR else WAVERS * best
-        if len(values.values) < 3 or max(values.values[-health.LATEST :]) >= near:
+        if len(values.values) < verdicts.RECENT or max(values.values[-health.LATEST :]) >= near or self._reaches_out(progress):
             return False
         n = min(6, len(values.values))
         gone = values.progress[-1] - values.progress[-n]
@@ -160,6 +166,14 @@ class Guardian:
         gain = sum(values.values[-half:]) / half - sum(values.values[-n : -n + half]) / half
         pace = gain / max(gone * (n - half) / max(n - 1, 1), 1e-9)
         return level + max(pace, 0.0) * (1 - progress) < 1.0
+
+    def _reaches_out(self, progress: float) -> bool:
+        reach = self.history.series("samples/reach", self.since).values[-2 * verdicts.RECENT :]
+        if not reach:
+            return False
+        half = len(reach) // 2
+        rising = fmean(reach[half:]) > fmean(reach[:half]) + 0.02 if half >= 2 else reach[-1] > reach[0] + 0.05
+        return rising or (progress < LATE and median(reach[-3:]) >= ALIVE)
 
     # --- what is done
 
