@@ -78,6 +78,18 @@ def test_one_remedy_at_a_time_each_checked_and_undone_where_it_did_not_help() ->
     assert all(r["reason"] and r["expects"] and r["check_at"] > r["seen"] for r in applied)
 
 
+def test_what_did_not_help_is_undone_also_where_the_run_is_no_longer_in_trouble() -> None:
+    def world(tick: int, turns: Turns) -> float:
+        return 0.5 if tick < 15 else 0.02 if tick < 17 else 0.1  # it had converged, and fell
+
+    guardian = Guardian(facts(target=False), act=True)
+    found = play(world, guardian)
+    checks = [(d, record) for _, d in found for record in d.told if record["event"] == "checked"]
+    undone = [d for d, record in checks if not record["helped"]]
+    assert undone and all(d.turns is not None and d.turns.rates == {} for d in undone[:1])
+    assert "fell from 0.50" in remedies_of(found)[0]["reason"]
+
+
 def test_a_run_that_nothing_saves_ends_early_and_says_what_was_tried() -> None:
     found = play(lambda tick, turns: 0.01, Guardian(facts(), act=True))
     tick, last = found[-1]

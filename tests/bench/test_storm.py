@@ -27,7 +27,7 @@ def test_references_come_first_and_both_arms_share_seed_and_budget() -> None:
     kinds = [case.method for case in cases]
     assert kinds.index("alone") > max(i for i, kind in enumerate(kinds) if kind == "reference")
     for number in range(4):
-        alone, guarded = ([c for c in cases if c.method == m and c.seed == number][0] for m in ("alone", "guarded"))
+        alone, guarded = (next(c for c in cases if c.method == m and c.seed == number) for m in ("alone", "guarded"))
         assert all(alone.settings[key] == guarded.settings[key] for key in ("fields", "moves", "data", "storm"))
     assert len({case.key for case in cases}) == len(cases)
 
@@ -62,7 +62,9 @@ def result(method: str, seed: int, quality: float, modes: int = 8, **more: Any) 
     settings: dict[str, Any] = {"data": "ring8", "moves": 100, "target": {}, "safer": False, "batch": 64}
     if method != "reference":
         settings |= {"storm": 1, "fields": storm.drawn(1, 0, "ring8") | {"batch": 64}}
-    return Result(case=Case(benchmark="storm", method=method, seed=seed, settings=settings), figures=figures, cpu_seconds=1.0, versions={})
+    return Result(
+        case=Case(benchmark="storm", method=method, seed=seed, settings=settings), figures=figures, cpu_seconds=1.0, versions={}
+    )
 
 
 def cell(table: Table, row: str) -> str:

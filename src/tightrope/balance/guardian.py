@@ -38,8 +38,7 @@ class Trial:
     """A remedy under check."""
 
     name: str
-    at: float  # progress
-    check_at: float
+    check_at: float  # progress
     before: float  # health then
     cause: str  # name of the verdict
     undo: dict[str, Any]  # the turns before
@@ -101,7 +100,7 @@ class Guardian:
         self.history.add(Reading(seen, progress, read))
         before, self.verdict = self.verdict, verdicts.conclude(self.history, self.facts, bad, self.since)
         self.troubled = bool(bad) or self.verdict.name == "diverging" or self._in_trouble(progress)
-        if self.troubled and self.verdict.name == "healthy":
+        if self.troubled and self.verdict.good:
             self.verdict = self._short(before, seen)
         told = () if before.name == self.verdict.name else ({"event": "verdict", "seen": seen, **self.verdict.to_json()},)
         if not self.acts:
@@ -121,7 +120,8 @@ class Guardian:
                 return self._treat(seen, progress, told)
         if self._in_trouble(progress):
             return self._treat(seen, progress, told)
-        return Decision(verdict=self.verdict, told=told, keep=self._keeps(seen, progress))
+        turns = self.turns if told else None  # a check may have undone some
+        return Decision(verdict=self.verdict, told=told, turns=turns, keep=self._keeps(seen, progress))
 
     def _keeps(self, seen: int, progress: float) -> bool:
         """Whether the state is the best so far and worth a snapshot."""
@@ -188,8 +188,11 @@ class Guardian:
         return self._apply(left[0], seen, progress, told)
 
     def _short(self, before: Verdict, seen: int) -> Verdict:
-        """Nothing is wrong but the pace."""
-        level = health.now(self.history, self.since) or 0.0
+        """Nothing is wrong but the samples themselves: they fell, or come too slowly."""
+        level, (best, at, _) = health.now(self.history, self.since) or 0.0, health.best(self.history, self.since)
+        if best >= WORTH and level < COLLAPSED * best:
+            sentence = f"Samples fell from {best:.2f} to {level:.2f} since {at:,} samples: the players no longer hold each other."
+            return Verdict(name="oscillating", since=at, sure=0.7, evidence={"health": level, "best": best}, sentence=sentence)
         sentence = f"Samples are at {level:.0%} of what is wanted and will not get there at their pace."
         since = before.since if before.name == "stalled" else seen
         return Verdict(name="stalled", since=since, sure=0.6, evidence={"health": level}, sentence=sentence)
@@ -200,7 +203,7 @@ class Guardian:
         undo = self.turns.to_json()
         changed = remedy.change(self.turns, self.facts)
         self.turns = dataclasses.replace(changed, since=progress, from_seen=seen)
-        self.trial = Trial(remedy.name, progress, progress + remedy.wait, level, self.verdict.name, undo)
+        self.trial = Trial(remedy.name, progress + remedy.wait, level, self.verdict.name, undo)
         self.tried.append(remedy.name)
         self.since = progress + 1e-9
         check_at = round(seen * (progress + remedy.wait) / max(progress, 1e-9))

@@ -227,7 +227,8 @@ def converged(history: History, facts: Facts, since: float) -> Verdict | None:
     level, _, _ = health.best(history, since)
     enough = 1.0 if facts.target else health.FAIR
     rose = _first_within(history, level - GAIN * max(level, 0.2), since)
-    if rose is None or level < enough or history.now.progress - rose[1] < STALL:
+    waited = history.now.progress - rose[1] if rose else 0.0
+    if rose is None or level < enough or waited < STALL or (health.now(history, since) or 0.0) < 0.8 * level:
         return None
     return Verdict(
         name="converged", since=rose[0], sure=0.8, evidence={"health": level},
