@@ -121,21 +121,19 @@ class Seen(NamedTuple):
     """What a watching guardian says of a run."""
 
     unusable: bool
-    since: float  # progress from which it held that something has to be done; 1.0 where it never did
+    alarms: list[float]  # progress at the readings at which it held that something has to be done
 
 
 def watched(row: Row, result: Result) -> Seen:
     """Replay the readings of a run through a guardian that only watches: verdicts are functions of readings alone."""
     guardian = Guardian(_facts(row, result), act=False)
-    since = 1.0
+    alarms = []
     for seen, progress, values in result.figures["readings"]:
         last = [seen, progress, values] == result.figures["readings"][-1]
         guardian.observe(seen, progress, values, result.figures["bad"] if last else "")
-        if not guardian.troubled:
-            since = 1.0
-        elif since == 1.0:
-            since = progress
-    return Seen(not guardian.usable, since)
+        if guardian.troubled:
+            alarms.append(progress)
+    return Seen(not guardian.usable, alarms)
 
 
 def _facts(row: Row, result: Result) -> Facts:
@@ -143,13 +141,25 @@ def _facts(row: Row, result: Result) -> Facts:
     return Facts(rates={}, sizes={}, target=target)
 
 
+def began(row: Row, result: Result) -> bool:
+    """Whether an unusable run came at least half of the way to usable."""
+    return max((v for _, v in _curve(result)), default=0.0) >= row.level.figure / 2
+
+
 def broke(row: Row, result: Result) -> float:
     """Progress at the break of an unusable run."""
-    curve = _curve(result)
-    best = max((v for _, v in curve), default=0.0)
-    if best < row.level.figure / 2:
+    if not began(row, result):
         return row.level.half
+    curve = _curve(result)
+    best = max(v for _, v in curve)
     return max(p for p, v in curve if v >= 0.9 * best)
+
+
+def delay(row: Row, result: Result, seen: Seen) -> float:
+    """From the break to the first alarm; of a run that never came half of the way, to the first alarm at all."""
+    after = broke(row, result)
+    alarms = [p for p in seen.alarms if p >= after or not began(row, result)]
+    return max(0.0, min(alarms, default=1.0) - after)
 
 
 # --- tables
@@ -165,7 +175,7 @@ def _summary(title: str, rows: list[Row]) -> Table:
     told = [(r, watched(r, r.alone), r.usable(r.alone)) for r in rows if r.alone]
     recall = [seen.unusable for _, seen, ok in told if not ok]
     alarms = [seen.unusable for _, seen, ok in told if ok]
-    delays = [max(0.0, seen.since - broke(r, _alone(r))) for r, seen, ok in told if not ok]
+    delays = [delay(r, _alone(r), seen) for r, seen, ok in told if not ok]
     ends = [_guarded(r).figures["ended"] - broke(r, _guarded(r)) for r in pairs if not r.usable(_guarded(r))]
     lines: list[tuple[str, ...]] = [
         ("configurations", str(len(rows)), "", ""),
