@@ -239,15 +239,15 @@ class Guardian:
         return helped, ({"event": "checked", "seen": seen, "name": trial.name, "helped": helped, "sentence": sentence},)
 
     def _give_up(self, seen: int, progress: float, told: tuple[dict[str, Any], ...]) -> Decision:
-        """Nothing is left to try: end, where waiting has not helped either."""
+        """Nothing is left to try: end, where something was tried and waiting has not helped either."""
         best, _, when = health.best(self.history, self.since)
         when = when if best >= WORTH else 0.0  # what is lower than that goes up and down by chance
         broken = self.verdict.name in BROKEN
-        if not broken and progress - max(when, self.since, 0.0) < PATIENCE:
+        if not broken and (not self.tried or progress - max(when, self.since, 0.0) < PATIENCE):
             return Decision(verdict=self.verdict, told=told, turns=self.turns)
         allowed = self.facts.safer or "safer" not in self.facts.knobs
         hint = "" if allowed else " Not tried: the safer game; --allow-safer allows it."
-        tried = f"Tried: {', '.join(self.tried)}.{hint}" if self.tried else "Nothing that could be tried applies to this recipe."
+        tried = f"Tried: {', '.join(self.tried)}.{hint}" if self.tried else "There was nothing to go back to."
         kept = f" The best state, of health {self.kept[0]:.2f} at {self.kept[1]:,} samples, is kept." if self.kept[1] else ""
         return Decision(verdict=self.verdict, told=told, turns=self.turns, stop=f"{self.verdict.sentence} {tried}{kept}")
 
