@@ -48,7 +48,8 @@ def test_a_lattice_of_ties() -> None:
     lattice = torch.cartesian_prod(axis, axis)
     expected, order = every(lattice + 0.5, lattice).sort(dim=1, stable=True)
     found = nearest(lattice + 0.5, lattice, 4)
-    assert torch.equal(found.distance, expected[:, :4]) and torch.equal(found.index, order[:, :4])
+    torch.testing.assert_close(found.distance, expected[:, :4], rtol=1e-15, atol=0)  # the last bit is the processor's
+    assert torch.equal(found.index, order[:, :4])
     inside = within(lattice, lattice, torch.ones(81)).per_query.view(9, 9)
     assert inside[4, 4] == 5 and inside[0, 4] == 4 and inside[0, 0] == 3
     assert (within(lattice, lattice, torch.ones(81), strict=True).per_query == 1).all()
