@@ -193,10 +193,10 @@ def _played(case: Case, act: bool, turns: Callable[[Guardian], Turns] | None = N
     course.guard.begin()
     try:
         play(game, Feed(recipe, data, engine, case.seed), course.budget, meter, course.tick)
-        course.guard.carry_out(guardian.finish(game.seen))
+        course.told += course.guard.finish()
     except Ended:
         if not course.bad:
-            course.guard.carry_out(guardian.finish(game.seen))
+            course.told += course.guard.finish()
     trained = time.process_time() - began
     return _figures(course, trained)
 

@@ -83,6 +83,12 @@ class Guard:
         self.carry_out(decision)
         return decision
 
+    def finish(self) -> tuple[dict[str, Any], ...]:
+        """The guardian's last word, carried out; returns what is to be told."""
+        decision = self.guardian.finish(self.game.seen)
+        self.carry_out(decision)
+        return decision.told
+
     def carry_out(self, decision: Decided) -> None:
         """Keep, go back, turn."""
         if decision.keep:

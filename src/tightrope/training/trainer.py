@@ -56,7 +56,10 @@ class Trainer:
         self.previews = Previews(self.game, dataset, plan.folder, plan.seed) if engine.chief else None
         watched = engine.chief and plan.observer is not None
         self.watch = Watch(self.game, dataset.modality, plan.observer, plan.look) if watched and plan.observer else None
-        self.guard = self._guard(plan) if plan.guardian else None
+        self.guard: Guard | None = None
+        if plan.guardian:
+            gauge, ring = Gauge(self.game, plan.held_out), Ring(self.checkpoints)
+            self.guard = Guard(self.game, self.meter, plan.guardian(self.game), gauge, ring)
         self._best_score = 0.0  # of the samples, at any tick
         self._origin = started  # perf_counter at which `seconds` was 0
         self._next_tick = 0
@@ -65,11 +68,6 @@ class Trainer:
         self._saved = self._pulsed = time.perf_counter()
         self._stop = ""
         self._fastest, self._warned = 0.0, False
-
-    def _guard(self, plan: Plan) -> Guard:
-        assert plan.guardian is not None
-        gauge = Gauge(self.game, plan.held_out)
-        return Guard(self.game, self.meter, plan.guardian(self.game), gauge, Ring(self.checkpoints))
 
     @property
     def checkpoints(self) -> Path:
@@ -149,9 +147,7 @@ class Trainer:
     def _last_word(self) -> None:
         """The best state in the place of a last one that is clearly worse."""
         if self.guard:
-            decision = self.guard.guardian.finish(self.game.seen)
-            self.guard.carry_out(decision)
-            self._write(decision.told)
+            self._write(self.guard.finish())
 
     def _pulse(self) -> None:
         """Tell the listeners how far the run is, twice a second, from numbers the host knows anyway."""
