@@ -21,7 +21,7 @@ import tightrope
 from tightrope.api import Options
 from tightrope.training import checkpoint
 
-COST = (("swift", "fashion", 16_000), ("dcgan", "fashion", 8_000), ("swift", "ring8", 150_000))
+COST = (("swift", "fashion", 8_000), ("swift", "ring8", 150_000))
 HARM = (
     ("swift", "ring8", 100_000), ("gan", "ring8", 150_000), ("lsgan", "ring8", 150_000), ("dragan", "ring8", 60_000),
     ("swift", "fashion", 6_000), ("dcgan", "fashion", 6_000), ("lsgan", "fashion", 6_000), ("sngan", "fashion", 3_000),

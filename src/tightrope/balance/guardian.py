@@ -27,8 +27,8 @@ NEAR, WAVERS = 0.8, 0.6  # health that is near the target; share of the best hea
 COLLAPSED = 0.4  # of its best health, below which a run has lost what it had
 BETTER = 0.1  # of health: by how much a remedy must help at least
 PATIENCE = 0.25  # of the run without improvement, with nothing left to try, after which it ends
-LATE = 0.3  # of the run, before which a run without a target is given time to begin
-HOPELESS = ("duplicating", "D overpowers", "G overpowers")  # of a run that has nothing to show then; others may just be slow
+LATE = 0.3  # of the run, before which samples that reach some of the data are enough
+HOPELESS = ("duplicating", "D overpowers")  # of a run without a target that has nothing to show at its half; others may be slow
 LAST = 0.75  # of the run, after which no remedy has the time to help
 SLIPPED = 0.9  # of the best health, below which the best state is delivered instead of the last
 
@@ -148,7 +148,8 @@ class Guardian:
             return True
         if self.facts.target:
             return self._behind(level, best, progress)
-        return progress >= LATE and best < LOW and self.verdict.name in HOPELESS
+        late = progress >= verdicts.HALF and not self._reaches_out(progress)
+        return late and best < LOW and self.verdict.name in HOPELESS
 
     def _behind(self, level: float, best: float, progress: float) -> bool:
         """Whether the target is out of reach at the present pace; what was near it once may waver.
