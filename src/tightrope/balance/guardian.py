@@ -29,6 +29,7 @@ BETTER = 0.1  # of health: by how much a remedy must help at least
 PATIENCE = 0.25  # of the run without improvement, with nothing left to try, after which it ends
 LATE = 0.3  # of the run, before which samples that reach some of the data are enough
 HOPELESS = ("duplicating", "D overpowers")  # of a run without a target that has nothing to show at its half; others may be slow
+SHORT = 500  # moves of D: a run of fewer is only a beginning
 LAST = 0.75  # of the run, after which no remedy has the time to help
 SLIPPED = 0.9  # of the best health, below which the best state is delivered instead of the last
 
@@ -148,7 +149,7 @@ class Guardian:
             return True
         if self.facts.target:
             return self._behind(level, best, progress)
-        late = progress >= verdicts.HALF and not self._reaches_out(progress)
+        late = progress >= verdicts.HALF and not 0 < self.facts.steps < SHORT and not self._reaches_out(progress)
         return late and best < LOW and self.verdict.name in HOPELESS
 
     def _behind(self, level: float, best: float, progress: float) -> bool:
