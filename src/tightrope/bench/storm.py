@@ -4,7 +4,7 @@ Paper:  Tightrope's own, in the manner of Lucic et al., "Are GANs created equal?
         search) and of Gulrajani et al., "Improved training of Wasserstein GANs", 2017, arXiv:1704.00028, section 5.1 (random
         networks).
 Run:    tightrope bench storm --configs 50 --seed 1 --data ring8,grid25
-Time:   about 25 CPU seconds a configuration of points, some 80 of images, for both arms
+Time:   25 to 60 CPU seconds a configuration of points, 80 to 200 of images, for both arms
 """
 
 from __future__ import annotations
