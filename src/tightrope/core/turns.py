@@ -20,28 +20,24 @@ class Turns:
     Attributes:
         rates: factors of single players' rates.
         beta1, beta2: Adam's decay rates; None leaves them.
-        penalty: factor of the recipe's own penalties.
         support: weight of additional R1 and R2.
         augment: probability of augmentation, at least.
         noise: standard deviation of instance noise, at least; it fades along a line to 0 at the end of the run.
         repeats: how often phases are played a round.
         ema: half-life of the weight average as a share of the run; 0 leaves it.
-        safer: the relativistic game instead of the recipe's losses, at rates of its own.
-        cooling: rates fall along a cosine from `since` to the end of the run (in the safer game they do anyhow).
+        safer: the relativistic game instead of the recipe's losses; its rates fall along a cosine from `since` to the end.
         since: progress at which the last change was made; `from_seen`: the clock then.
     """
 
     rates: Mapping[str, float] = dataclasses.field(default_factory=dict)
     beta1: float | None = None
     beta2: float | None = None
-    penalty: float = 1.0
     support: float = 0.0
     augment: float = 0.0
     noise: float = 0.0
     repeats: Mapping[str, int] = dataclasses.field(default_factory=dict)
     ema: float = 0.0
     safer: bool = False
-    cooling: bool = False
     since: float = 0.0
     from_seen: int = 0
 
@@ -54,11 +50,10 @@ class Turns:
         if self.neutral:
             return knobs
         rest = max(progress - self.since, 0.0) / max(1 - self.since, 1e-9)  # a budget in minutes may take progress back
-        fall = cosine(1, 0, rest) if self.cooling or self.safer else 1.0
+        fall = cosine(1, 0, rest) if self.safer else 1.0
         turned: dict[str, Any] = {
             "lr": (warm_up(rest, WARM) if self.safer else knobs.lr) * fall,
             "rates": {**knobs.rates, **self.rates},
-            "penalty": knobs.penalty * self.penalty,
             "support": self.support * FADE ** (1 - fall),
             "augment": max(knobs.augment, self.augment),
             "noise": max(knobs.noise, self.noise * (1 - rest)),
