@@ -294,6 +294,8 @@ loss = relativistic_average.d(real[part] @ w, fake[part] @ w) + feature_matching
 dist.all_reduce(gradient)  # as the engine averages them
 if rank == 0:
     torch.save(gradient / 2, sys.argv[2] + ".pt")
+dist.barrier()
+dist.destroy_process_group()
 """
 
 

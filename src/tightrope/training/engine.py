@@ -6,6 +6,7 @@ for every GAN pattern (a gradient penalty in a backward of its own included), an
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 from collections.abc import Iterable
@@ -18,6 +19,12 @@ from torch import Tensor, nn
 from tightrope.core.errors import InputError
 
 PRECISIONS = ("fp32", "bf16")
+
+
+def _leave() -> None:
+    """Leave the group of processes, if this one still is in it."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 class Engine:
@@ -36,6 +43,7 @@ class Engine:
         self.precision = precision
         if self.processes > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+            atexit.register(_leave)  # gloo's threads abort a process that ends with them
 
     def _device(self, name: str | None) -> torch.device:
         if name is None:
