@@ -82,7 +82,7 @@ class EqualisedSquare(nn.ConvTranspose2d):
         _start(self)
 
     def forward(self, input: Float[Tensor, "n i"], output_size: list[int] | None = None) -> Float[Tensor, "n o k k"]:
-        square = (input @ (self.weight * self.scale).flatten(1)).view(len(input), *self.weight.shape[1:])
+        square = (input @ (self.weight * self.scale).flatten(1)).unflatten(1, self.weight.shape[1:])
         return square if self.bias is None else square + self.bias[:, None, None]
 
 
