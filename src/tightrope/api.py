@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 import tightrope
-from tightrope import care, recipes
+from tightrope import care, recipes, transfer
 from tightrope import data as data_room
 from tightrope.balance.guardian import Guardian
 from tightrope.core.data import Dataset
@@ -78,7 +78,8 @@ def train(
     _set_threads(options.threads)
     engine = Engine(options.device)
     dataset = data_room.load(data, size=options.size, progress=_decoding(options.listeners))
-    built = recipes.build(recipe, dataset.spec, preset, fields, dataset.name)
+    steered = transfer.few(options.start, header, preset, fields, dataset.spec)
+    built = recipes.build(recipe, dataset.spec, preset, {**fields, **steered}, dataset.name)
     record = {
         "tightrope": tightrope.__version__,
         "recipe": recipe_record(header, recipe, built, preset, fields),
@@ -89,6 +90,7 @@ def train(
     folder = _folder(run, options.runs, f"{header.name}-{dataset.name}", engine)
     if (folder / "run.json").exists():
         return _continue(Run(folder, recipe), record, options)
+    record |= transfer.plan(built, dataset.spec, engine, options.start, options.freeze, steered)
     record |= _circumstances(built, dataset, engine, budget, options)
     if engine.chief:
         folder.mkdir(parents=True, exist_ok=True)
@@ -126,11 +128,12 @@ def _play(
     events = Events(folder / "events.jsonl" if engine.chief else None, options.listeners if engine.chief else ())
     guarded = record.get("guard", "off") != "off"
     steadied = Steadied(built, dataset.spec) if guarded else built
+    has_checkpoint = bool(checkpoint.found(folder / "checkpoints"))
     plan = Plan(
         folder=folder, tick=record["tick"], seed=record["seed"], facts=facts(record), look=record.get("look") or 0,
         checkpoint_minutes=record["checkpoint_minutes"], observer=_observer(dataset, events) if record.get("watch") else None,
         guardian=_guardian(record, dataset) if guarded else None, held_out=_held_out(record, dataset, steadied),
-        until_converged=record.get("until") == "converged",
+        until_converged=record.get("until") == "converged", begin=transfer.beginning(record, weights=fresh or not has_checkpoint),
     )  # fmt: skip
     try:
         trainer = Trainer(steadied, dataset, engine, Budget(**record["budget"]), plan, events, started)
@@ -139,13 +142,13 @@ def _play(
             record |= care.examine(built, trainer.game.nets, dataset, engine, record, options)
         if fresh and engine.chief:
             write_json(folder / "run.json", record)
-        has_checkpoint = bool(checkpoint.found(trainer.checkpoints))
         if not fresh and has_checkpoint:
             for sentence in trainer.resume():
                 events.write("warning", message=sentence)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         events.write("start" if fresh else "resume", seen=trainer.game.seen, time=now, path=str(folder), record=brief(record))
         if fresh:
+            transfer.tell(events, record)
             care.tell(events, record)
         if not trainer.budget.done(trainer.game.seen):
             trainer.train()
@@ -207,6 +210,7 @@ def _continue(found: Run, record: dict[str, Any], options: Options) -> Run:
             ours, theirs = (ours["name"], ours["fields"]), (theirs["name"], theirs["fields"])
         if ours != theirs:
             raise InputError(f"{found.path}: already holds a run with another {what}; choose another --run, or resume that one.")
+    transfer.require_same(known.get("start"), options.start, options.freeze, found.path)
     return resume(found.path, recipe=found.recipe, options=options)
 
 

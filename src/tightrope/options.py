@@ -34,6 +34,8 @@ class Options:
             them. Empty: it sees to it that nothing breaks.
         until: "converged" ends the run where more training does not help.
         held_out: real data that is not trained on: shows whether D learns its data by heart.
+        start: trained weights to start from: a run, or a file or directory of `tightrope import`; see `tightrope.transfer`.
+        freeze: D's first layers, counted from the sample, that keep those weights.
         care: looks for what is wrong before the start, and warns.
         rate_test: also tries out which learning rates each player can use, in some seconds.
         listeners: called with every event.
@@ -55,6 +57,8 @@ class Options:
     enough: Mapping[str, float] = dataclasses.field(default_factory=dict)
     until: str | None = None
     held_out: str | Path | None = None
+    start: str | Path | None = None
+    freeze: int | None = None
     care: bool = True
     rate_test: bool = False
     listeners: tuple[Listener, ...] = ()
@@ -72,10 +76,12 @@ class Options:
         for name in self.enough:
             if name not in FIGURES:
                 raise InputError(f"--enough {name}: is not read during training; choose from {', '.join(FIGURES)}.")
-        for flag, low in (("threads", 1), ("tick", 1), ("look", 1)):
+        for flag, low in (("threads", 1), ("tick", 1), ("look", 1), ("freeze", 1)):
             value = getattr(self, flag)
             if value is not None and value < low:
                 raise InputError(f"--{flag} {value}: must be at least {low}.")
+        if self.freeze and self.start is None:
+            raise InputError(f"--freeze {self.freeze}: holds layers that were trained; say where with --from, or leave it out.")
         if self.judge != 0 and self.judge < 100:
             raise InputError(f"--judge {self.judge}: the metrics need at least 100 samples, or 0 to skip them.")
         if not self.checkpoint_minutes > 0:

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from tightrope import data as data_room
 from tightrope import recipes
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.hyper import values
 from tightrope.core.spec import DataSpec
-from tightrope.explore.generator import Generator, read
+from tightrope.explore.generator import NETWORK, Generator, read
 
 
 def trusted(named: str | None, recorded: str, where: Path) -> str:
@@ -89,7 +91,7 @@ class Run:
 
 
 def load(path: str | Path, recipe: str | None = None) -> Generator:
-    """Open a trained generator: a run directory or a generator.safetensors. No code of the file's own is run.
+    """Open a generator: a run directory, its generator.safetensors, or one that was imported. No code of the file's own is run.
 
     Args:
         recipe: the recipe's file, where it was trained with a file of your own.
@@ -99,6 +101,8 @@ def load(path: str | Path, recipe: str | None = None) -> Generator:
         Run(file)
         file = file / "generator.safetensors"
     header, tensors = read(file)
+    if header["format"] == NETWORK:
+        return _imported(file, header, tensors)
     cls = recipes.find(trusted(recipe, header["recipe"], file))
     try:
         fields, spec = json.loads(header["fields"]), DataSpec.from_json(json.loads(header["spec"]))
@@ -106,6 +110,17 @@ def load(path: str | Path, recipe: str | None = None) -> Generator:
     except (RuntimeError, TypeError, KeyError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"{file}: does not fit this version's recipe {header['recipe']!r} ({first}).") from error
+
+
+def _imported(file: Path, header: dict[str, str], tensors: dict[str, Tensor]) -> Generator:
+    """A network of another project."""
+    from tightrope.interop import imported  # its systems are not needed for what was trained here
+
+    try:
+        recipe, spec, named, said = imported.opened(header, tensors)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+    return Generator(recipe, spec, named, said)
 
 
 def recipe_record(header: recipes.Header, file: str, built: Any, preset: str | None, fields: dict[str, Any]) -> dict[str, Any]:

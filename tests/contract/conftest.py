@@ -23,6 +23,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
     "dcgan": ({"pack": 2},),
     "cgan": ({"networks_of": "mlp", "units": 24},),
     "acgan": ({"dropout": 0.5},),
+    "stylegan3": ({"variant": "r", "conditional": True, "blur": 2.0},),
     "improved_gan": ({"technique": "feature-matching", "history": 0.0, "reference": 0, "target": 1.0},),
 }
 

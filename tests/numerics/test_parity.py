@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tightrope import interop
 from tightrope.core.game import Adam, Knobs
 from tightrope.core.schedules import cosine
 from tightrope.networks.dcgan import DCGANCritic, DCGANGenerator
-from tightrope.networks.r3 import Downsample, R3Critic, R3Generator, Upsample
+from tightrope.networks.r3 import Downsample, Upsample
 from tightrope.objectives import non_saturating, relativistic
 from tightrope.penalties import r1, r2
 from tightrope.training.optimizers import Optimizer
@@ -21,58 +21,9 @@ from tightrope.training.optimizers import Optimizer
 pytestmark = pytest.mark.parity
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
 
-R3_NAMES = (
-    (r"^Model\.MainLayers\.(\d+)\.Layers\.", r"stages.\1."),
-    (r"^Model\.AggregationLayer\.Layer\.", "to_image."),
-    (r"^Model\.ExtractionLayer\.Layer\.", "from_image."),
-    (r"LinearLayer1\.Layer\.", "expand."),
-    (r"LinearLayer2\.Layer\.", "grouped."),
-    (r"LinearLayer3\.Layer\.", "reduce."),
-    (r"NonLinearity(\d)\.Bias", r"act\1.bias"),
-)
-
 
 def load(parity: Path, name: str) -> dict[str, Any]:
     return torch.load(parity / f"{name}.pt", weights_only=True)
-
-
-def r3_state(theirs: dict[str, Tensor], ours: nn.Module, *, generator: bool) -> dict[str, Tensor]:
-    """The reference's tensors under our names: theirs are grouped a stage, ours put resamplers in a stage of their own order."""
-    found: dict[str, Tensor] = {}
-    for key, value in theirs.items():
-        if key.endswith("Resampler.Kernel"):
-            continue  # a constant; ours is not stored
-        for pattern, name in R3_NAMES:
-            key = re.sub(pattern, name, key)
-        if generator and key == "stages.0.0.Basis":
-            key = "basis"
-        key = key.replace("stages.0.0.LinearLayer.weight", "scale.weight") if generator else key
-        found[key] = value
-    return _renumber(found, ours, generator)
-
-
-def _renumber(found: dict[str, Tensor], ours: nn.Module, generator: bool) -> dict[str, Tensor]:
-    """Give each stage's layers our indices: order of appearance within the stage, by kind."""
-    state: dict[str, Tensor] = {}
-    wanted = ours.state_dict()
-    last = max(int(k.split(".")[1]) for k in found if k.startswith("stages."))
-    for key, value in found.items():
-        if not key.startswith("stages."):
-            state[key] = value
-            continue
-        _, stage, layer, *rest = key.split(".")
-        tail = ".".join(rest)
-        if not generator and int(stage) == last and tail in ("Basis.weight", "LinearLayer.weight"):
-            state["basis.weight" if tail.startswith("Basis") else "head.weight"] = value
-            continue
-        if tail == "LinearLayer.Layer.weight":  # the 1x1 beside a resampler
-            names = [k for k in wanted if re.fullmatch(rf"stages\.{stage}\.\d+\.weight", k)]
-            state[names[0]] = value
-            continue
-        theirs = sorted({int(k.split(".")[2]) for k in found if re.match(rf"stages\.{stage}\.\d+\.expand", k)})
-        mine = sorted({int(k.split(".")[2]) for k in wanted if re.match(rf"stages\.{stage}\.\d+\.expand", k)})
-        state[f"stages.{stage}.{mine[theirs.index(int(layer))]}.{tail}"] = value
-    return state
 
 
 def dcgan(vectors: dict[str, Any]) -> tuple[DCGANGenerator, DCGANCritic]:
@@ -120,15 +71,12 @@ def test_dcgan_training_step(parity: Path) -> None:
             assert torch.allclose(net.state_dict()[key].float(), value.float(), **TOLERANCE), key
 
 
-def r3gan(vectors: dict[str, Any]) -> tuple[R3Generator, R3Critic]:
-    gk, dk = vectors["meta"]["G_kwargs"], vectors["meta"]["D_kwargs"]
-    g = R3Generator(
-        gk["NoiseDimension"], 3, widths=gk["WidthPerStage"], groups=gk["CardinalityPerStage"], blocks=gk["BlocksPerStage"]
+def r3gan(vectors: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
+    kwargs = vectors["meta"]
+    return (
+        interop.from_state_dict("r3gan-generator", vectors["G"], **kwargs["G_kwargs"]),
+        interop.from_state_dict("r3gan-discriminator", vectors["D"], **kwargs["D_kwargs"]),
     )
-    d = R3Critic(3, widths=dk["WidthPerStage"], groups=dk["CardinalityPerStage"], blocks=dk["BlocksPerStage"])
-    g.load_state_dict(r3_state(vectors["G"], g, generator=True))
-    d.load_state_dict(r3_state(vectors["D"], d, generator=False))
-    return g, d
 
 
 def test_r3gan_networks_losses_and_penalties(parity: Path) -> None:
@@ -151,17 +99,16 @@ def test_r3gan_gradient_norms(parity: Path) -> None:
     gamma, x, z = vectors["meta"]["gamma"], vectors["inputs"]["x"], vectors["inputs"]["z"]
     fake = g(z).detach()
     d_loss = relativistic.d(d(x), d(fake)) + gamma / 2 * (r1(d, x).mean() + r2(d, fake).mean())
-    norms(d, d_loss, vectors["outputs"]["D_gradnorm"], generator=False)
-    norms(g, relativistic.g(d(g(z)), d(x)), vectors["outputs"]["G_gradnorm"], generator=True)
+    norms(d, d_loss, vectors["outputs"]["D_gradnorm"])
+    norms(g, relativistic.g(d(g(z)), d(x)), vectors["outputs"]["G_gradnorm"])
 
 
-def norms(net: nn.Module, loss: Tensor, expected: dict[str, float], *, generator: bool) -> None:
+def norms(net: nn.Module, loss: Tensor, expected: dict[str, float]) -> None:
     net.zero_grad()
     loss.backward()
-    ours = r3_state({k: torch.tensor(v) for k, v in expected.items()}, net, generator=generator)
     gradients = dict(net.named_parameters())
-    assert ours.keys() == gradients.keys()
-    ratios = {k: gradients[k].grad.norm().item() / v.item() for k, v in ours.items()}  # type: ignore[union-attr]
+    assert expected.keys() == gradients.keys()
+    ratios = {k: gradients[k].grad.norm().item() / v for k, v in expected.items()}  # type: ignore[union-attr]
     reference = ratios[next(iter(ratios))]
     assert reference in (pytest.approx(1, rel=1e-4), pytest.approx(1 / 4, rel=1e-4))  # the mean, or the sum over the batch of 4
     assert all(ratio == pytest.approx(reference, rel=1e-4) for ratio in ratios.values())

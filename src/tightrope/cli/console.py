@@ -72,7 +72,7 @@ class Progress:
             self._say(f"judging {event['count']:,} samples ...")
         elif kind == "warning":
             self._say(f"warning: {event['message']}")
-        elif kind == "rate":
+        elif kind in ("rate", "note"):
             self._say(event["message"])
 
     def _say(self, text: str, whole_words: bool = False) -> None:

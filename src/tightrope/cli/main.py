@@ -20,6 +20,10 @@ ABOUT = f"""Tightrope {__version__}: train, steady, judge and serve generative a
   tightrope train swift ./photos --minutes 60
   tightrope resume RUN                     go on with a run
   tightrope sample RUN --seeds 0-63 --out DIR --grid
+  tightrope export RUN --to onnx --out DIR for other programs: onnx, torch, safetensors, folder, pth
+  tightrope import FILE --out DIR          open another project's checkpoint; nothing in it is run
+  tightrope explore RUN walk --out DIR     steer: mix, walk, directions, attribute, slide
+  tightrope project RUN PICTURE --out DIR  find the latent of a picture
   tightrope evaluate RUN                   judge a run's generator again
   tightrope evaluate FOLDER --data DATA    judge samples that anything made
   tightrope doctor FOLDER --data DATA      say in words what is wrong with them, on one page
@@ -92,6 +96,7 @@ examples:
   tightrope train swift ./photos --size 64 --minutes 60
   tightrope train dcgan fashion --seen 200000 --lr 1e-4
   tightrope train swift ./photos --until converged --held-out ./other-photos
+  tightrope train swift ./few-photos --from runs/00003-swift-photos --freeze 2
   torchrun --nproc-per-node 2 -m -- tightrope train r3gan ./photos"""
     add = parser.add_argument
     add("recipe", nargs="?", metavar="RECIPE", help="a name of `tightrope recipes` or a recipe's file (default: swift)")
@@ -121,6 +126,8 @@ examples:
         type=int,
         help="ticks between two looks at the samples (default: as many as their share of the time allows)",
     )
+    add("--from", dest="start", metavar="FILE", help="start from trained weights: a run, or a file or DIR of `tightrope import`")
+    add("--freeze", metavar="K", type=int, help="hold D's first K layers, counted from the image (with --from)")
     add("--no-care", dest="care", action="store_false", help="do not warn of what is wrong before the start")
     add("--rate-test", action="store_true", help="first try out which learning rates each player can use (some seconds)")
 
@@ -168,6 +175,7 @@ def _sample_arguments(parser: Parser) -> None:
     add = parser.add_argument
     add("run", metavar="RUN", help="a run directory or a generator.safetensors")
     add("--seeds", metavar="S", help="like 0-63 or 1,5,10-12 (default: 0-63; of a --mix 0-7)")
+    add("--latents", metavar="FILE", nargs="+", help="instead of seeds latents of `tightrope project`, or a folder of them")
     add("--out", metavar="DIR", required=True, help="where the files go")
     add(
         "--class",
@@ -178,10 +186,33 @@ def _sample_arguments(parser: Parser) -> None:
     add("--mix", metavar="A:B", help="instead one sheet, mix.png: a seed a row, from one class to the next")
     add("--steps", metavar="N", type=int, help="columns of a --mix (default: 9 for two classes)")
     add("--truncation", metavar="T", type=float, help="normal latents within -T ... T, such as 0.7: more typical, less diverse")
+    add("--psi", metavar="P", type=float, default=1.0, help="styles nearer to their mean, such as 0.7 (generators with styles)")
+    add("--cutoff", metavar="L", type=int, help="--psi in the layers before this one alone")
+    add("--move", metavar="FILE:S", action="append", default=[], help="along a found direction, like f.safetensors#0:2.5")
     add("--grid", action="store_true", help="also one picture of all samples, grid.png; where there are classes one a column")
     add("--best", action="store_true", help="from the weights whose samples were the best, not from the last ones")
     add("--npz", action="store_true", help="also all samples as an array, samples.npz, with their classes")
     add("--gif", action="store_true", help="also interpolation.gif, through the first 16 seeds and back (of a --mix: mix.gif)")
+
+
+def _export_arguments(parser: Parser) -> None:
+    parser.description = "Write a trained generator for other programs, checked against PyTorch, with its model card."
+    parser.epilog = """forms:
+  onnx         generator.onnx, run by onnxruntime and others (pip install "tightrope[onnx]")
+  torch        generator.pt2, a program of torch.export
+  safetensors  generator.safetensors, the weights, which `tightrope sample` and tightrope.load open anywhere
+  folder       the ONNX file and infer.py, which needs numpy, onnxruntime and pillow alone
+  pth          generator.pth, the weights under the keys of the published code, where there are such
+
+examples:
+  tightrope export runs/00000-swift-fashion --to folder --out swift
+  cd swift && python infer.py --seed 3 --count 16 --out grid.png"""
+    _recipe_file(parser)
+    add = parser.add_argument
+    add("run", metavar="RUN", help="a run directory or a generator.safetensors")
+    add("--to", metavar="FORM", required=True, choices=("onnx", "torch", "safetensors", "folder", "pth"), help="which form")
+    add("--out", metavar="DIR", required=True, help="where the files go")
+    add("--best", action="store_true", help="the weights whose samples were the best, not the last ones")
 
 
 def _judging_arguments(parser: Parser, what: str | int) -> None:
@@ -277,6 +308,24 @@ def _later(name: str, module: str = "verbs") -> Callable[[Namespace], None]:
     return run
 
 
+def _import_arguments(parser: Parser) -> None:
+    from tightrope.cli import importing
+
+    importing.arguments(parser)
+
+
+def _explore_arguments(parser: Parser) -> None:
+    from tightrope.cli import exploring
+
+    exploring.arguments(parser)
+
+
+def _project_arguments(parser: Parser) -> None:
+    from tightrope.cli import projecting
+
+    projecting.arguments(parser)
+
+
 def _bench_arguments(parser: Parser) -> None:
     from tightrope.cli import bench
 
@@ -287,6 +336,10 @@ VERBS: dict[str, tuple[Callable[[Parser], None], Callable[[Namespace], None]]] =
     "train": (_train_arguments, _train),
     "resume": (_resume_arguments, _later("resume")),
     "sample": (_sample_arguments, _later("sample", "sampling")),
+    "export": (_export_arguments, _later("export", "exporting")),
+    "import": (_import_arguments, _later("read", "importing")),
+    "explore": (_explore_arguments, _later("explore", "exploring")),
+    "project": (_project_arguments, _later("project", "projecting")),
     "evaluate": (_evaluate_arguments, _later("evaluate", "judging")),
     "doctor": (_doctor_arguments, _doctor),
     "leaderboard": (_leaderboard_arguments, _later("leaderboard", "judging")),

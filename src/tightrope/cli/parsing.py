@@ -52,19 +52,19 @@ def field_flags(words: list[str], fields: dict[str, Hyper], others: list[str], r
     return found
 
 
-def seed_list(text: str) -> list[int]:
-    """Read "0-63", "7" or "1,5,10-12" as a list of seeds."""
+def seed_list(text: str, flag: str = "--seeds") -> list[int]:
+    """Read "0-63", "7" or "1,5,10-12" as a list of seeds (or layers, as `flag` says)."""
     seeds: list[int] = []
     try:
         for part in text.split(","):
             first, dash, last = part.partition("-")
             seeds += list(range(int(first), int(last) + 1)) if dash else [int(first)]
     except ValueError:
-        raise InputError(f"--seeds {text!r}: write numbers and ranges like 0-63 or 1,5,10-12.") from None
+        raise InputError(f"{flag} {text!r}: write numbers and ranges like 0-63 or 1,5,10-12.") from None
     if not seeds:
-        raise InputError(f"--seeds {text!r}: names no seed; write the smaller number first, like 0-63.")
+        raise InputError(f"{flag} {text!r}: names none; write the smaller number first, like 0-63.")
     if len(seeds) > 1_000_000:
-        raise InputError(f"--seeds {text!r}: names {len(seeds):,} seeds; ask for at most 1,000,000 at once.")
+        raise InputError(f"{flag} {text!r}: names {len(seeds):,}; ask for at most 1,000,000 at once.")
     return seeds
 
 

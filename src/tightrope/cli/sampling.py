@@ -14,10 +14,12 @@ from torch import Tensor
 from tightrope import api
 from tightrope import data as data_room
 from tightrope.cli.parsing import seed_list
+from tightrope.cli.steering import steered
 from tightrope.core import labels
 from tightrope.core.data import Modality
 from tightrope.core.errors import InputError
 from tightrope.core.files import write_atomically
+from tightrope.explore import directions
 from tightrope.explore.generator import Generator
 from tightrope.explore.sheets import headed
 
@@ -39,11 +41,20 @@ def sample(arguments: Namespace) -> None:
         raise InputError("--mix: makes one sheet of mixtures; leave out --class and --grid.")
     if arguments.steps is not None and not arguments.mix:
         raise InputError("--steps: are the columns of a --mix; leave it out, or add --mix A:B.")
+    if (arguments.mix or arguments.gif) and (arguments.move or arguments.psi != 1 or arguments.cutoff is not None):
+        raise InputError(
+            "--psi, --cutoff and --move: are for single samples; for films with them see `tightrope explore RUN walk`."
+        )
     generator = (
         api.Run(arguments.run, arguments.recipe).generator(best=True)
         if arguments.best
         else api.load(arguments.run, arguments.recipe)
     )
+    if arguments.latents:
+        from tightrope.cli import projected
+
+        projected.redraw(arguments, generator, out)
+        return
     work = Work(arguments, generator, out)
     if arguments.mix is not None:
         work.mix(seeds, _words("--mix", arguments.mix, ":"))
@@ -67,6 +78,8 @@ class Work:
         self.asked, self.generator, self.out = arguments, generator, out
         self.modality: Modality = data_room.modality_of(generator.spec)
         self.names = generator.spec.classes
+        self.space = steered(generator, arguments, arguments.move)
+        self.steps = directions.moves(arguments.move, self.space)
         self.written: list[Path] = []
         self.notes: list[str] = []
 
@@ -77,7 +90,7 @@ class Work:
         each = len(chosen) or 1
         repeated = [seed for seed in seeds for _ in range(each)]
         given = torch.tensor(chosen * len(seeds)) if chosen else self.generator.labels(seeds)
-        made = self.generator.sample(seeds=repeated, labels=given, truncation=self.asked.truncation)
+        made = self._made(repeated, given)
         self.out.mkdir(parents=True, exist_ok=True)
         self.written += self.modality.save(made, self._stems(repeated, given), self.out)
         if self.asked.grid and by_class and each == 1 and not chosen:
@@ -91,6 +104,10 @@ class Work:
         if self.asked.gif:
             self._walk(repeated[:WALKERS], None if given is None else given[:WALKERS])
 
+    def _made(self, seeds: list[int], given: Tensor | None) -> Tensor:
+        """Samples of seeds, moved as asked."""
+        return self.space.decode(directions.moved(self.space, self.space.draw(seeds, given), self.steps))
+
     def _stems(self, seeds: list[int], given: Tensor | None) -> list[str]:
         """Names of files: the seed, and the class where there is one."""
         if given is None:
@@ -101,11 +118,7 @@ class Work:
     def _every_class(self, seeds: list[int]) -> None:
         """A class a column and a latent a row."""
         shown, columns = seeds[:ROWS], min(len(self.names), labels.WIDEST)
-        made = self.generator.sample(
-            seeds=[seed for seed in shown for _ in range(columns)],
-            labels=torch.arange(columns).repeat(len(shown)),
-            truncation=self.asked.truncation,
-        )
+        made = self._made([seed for seed in shown for _ in range(columns)], torch.arange(columns).repeat(len(shown)))
         self._picture("grid.png", headed(self.modality.grid(made, columns), self.names[:columns]))
         left_out = f" (the first {columns} of {len(self.names)}; --class chooses others)" if columns < len(self.names) else ""
         self.notes.append(f"grid.png: a class a column{left_out}, a seed a row, {shown[0]} to {shown[-1]}.")

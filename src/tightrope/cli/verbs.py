@@ -22,7 +22,7 @@ def train(arguments: Namespace, recipe: str, data: str, fields: dict[str, Any]) 
     """Train, judge, report; then say where everything is and what to do next."""
     how = (
         "runs", "size", "device", "precision", "threads", "tick", "checkpoint_minutes", "judge", "watch", "care", "rate_test",
-        "guard", "allow_safer", "enough", "until", "held_out", "look",
+        "guard", "allow_safer", "enough", "until", "held_out", "look", "start", "freeze",
     )  # fmt: skip
     options = {key: getattr(arguments, key) for key in how}
     command = ("tightrope", *sys.argv[1:])

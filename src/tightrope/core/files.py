@@ -53,6 +53,11 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))  # type: ignore[arg-type]
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes atomically."""
+    write_atomically(path, lambda partial: partial.write_bytes(content))  # type: ignore[arg-type]
+
+
 def write_json(path: Path, record: Any) -> None:
     """Write a JSON document atomically, indented for people."""
     write_text(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")

@@ -23,6 +23,7 @@ from tightrope.core.spec import DataSpec
 from tightrope.explore.truncation import require_normal, truncated
 
 FORMAT = "tightrope-generator-1"
+NETWORK = "tightrope-network-1"  # one network of another project, as `tightrope import` writes it
 BATCH = 256
 Classes = Tensor | str | int | Sequence[str | int]
 
@@ -38,7 +39,7 @@ def read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            if header.get("format") != FORMAT:
+            if header.get("format") not in (FORMAT, NETWORK):
                 raise InputError(f"{path}: is not a generator written by Tightrope (its header names no such format).")
             return header, {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
@@ -127,7 +128,7 @@ class Generator:
             truncation: see `latents`.
         """
         chosen = list(range(n or 1)) if seeds is None else seeds
-        return self.decode(self.latents(chosen, truncation), self._labels(chosen, labels))
+        return self.decode(self.latents(chosen, truncation), self.chosen(chosen, labels))
 
     def mix(self, *named: str | int, seeds: list[int], steps: int = 9, truncation: float | None = None) -> Float[Tensor, "n *x"]:
         """Each seed's latent from one class to the next in `steps` mixtures of their shares: len(seeds) * steps samples, a
@@ -152,15 +153,15 @@ class Generator:
         """
         ends = self.latents([*seeds, seeds[0]], truncation)
         arcs = torch.cat([_slerp(a, b, steps) for a, b in zip(ends[:-1], ends[1:], strict=True)])
-        given = self._labels(seeds, labels)
+        given = self.chosen(seeds, labels)
         if given is None:
             return self.decode(arcs)
         here = labelling.weights(given, len(self.spec.classes)).repeat_interleave(steps, 0)
         t = (torch.arange(steps) / steps).repeat(len(seeds))[:, None]
         return self.decode(arcs, (1 - t) * here + t * here.roll(-steps, 0))
 
-    def _labels(self, seeds: list[int], given: Classes | None) -> Tensor | None:
-        """Labels as `decode` takes them, one a seed."""
+    def chosen(self, seeds: list[int], given: Classes | None) -> Tensor | None:
+        """Labels as `decode` takes them, one a seed: those given as for `sample`, or each seed's own."""
         if given is None:
             return self.labels(seeds)
         if not isinstance(given, Tensor):

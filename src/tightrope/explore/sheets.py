@@ -21,7 +21,7 @@ def headed(sheet: UInt8[np.ndarray, "H W 3"], names: Sequence[str]) -> UInt8[np.
         return sheet
     pitch = sheet.shape[1] / len(names)
     font = ImageFont.load_default(min(LARGEST, max(SMALLEST, int(pitch / 6))))
-    labels = [_drawn(name if len(name) <= LONGEST else name[: LONGEST - 1] + "…", font) for name in names]
+    labels = [drawn(name if len(name) <= LONGEST else name[: LONGEST - 1] + "…", font) for name in names]
     if max(label.width for label in labels) > pitch - MARGIN:
         labels = [label.transpose(Image.Transpose.ROTATE_90) for label in labels]
     band = Image.new("RGB", (sheet.shape[1], max(label.height for label in labels) + 2 * MARGIN), PAPER)
@@ -30,7 +30,7 @@ def headed(sheet: UInt8[np.ndarray, "H W 3"], names: Sequence[str]) -> UInt8[np.
     return np.concatenate([np.asarray(band), sheet])
 
 
-def _drawn(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> Image.Image:
+def drawn(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> Image.Image:
     """A line of text, as high as the font whatever its letters."""
     low, high = font.getbbox("Äg")[1], font.getbbox("Äg")[3]
     label = Image.new("RGB", (max(1, math.ceil(font.getlength(text)) + 1), round(high - low)), PAPER)

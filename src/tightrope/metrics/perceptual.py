@@ -123,7 +123,7 @@ def squared_distance(a: Float[Tensor, "N D"], b: Float[Tensor, "N D"]) -> Float[
 
 
 def _stage(features: Float[Tensor, "N C h w"], head: Float[Tensor, " C"]) -> Float[Tensor, "N CHW"]:
-    unit = features / (features.square().sum(1, keepdim=True).sqrt() + 1e-10)
+    unit = features / (torch.linalg.vector_norm(features, dim=1, keepdim=True) + 1e-10)  # whose slope at 0 is 0, not NaN
     pixels = features.shape[2] * features.shape[3]
     return (unit * (head / pixels).sqrt().view(1, -1, 1, 1)).flatten(1)
 

@@ -6,8 +6,9 @@ the authors' PyTorch version. Run: `tightrope train biggan fashion`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -32,6 +33,16 @@ def orthogonal_start(net: M) -> M:
     return net
 
 
+class _Table(nn.Embedding):
+    """A vector a class for shares of classes (N, K): what conditions the norms where classes have no shared vector."""
+
+    def __init__(self, classes: int, width: int, bias: bool = False) -> None:
+        super().__init__(classes, width)
+
+    def forward(self, input: Float[Tensor, "n k"]) -> Float[Tensor, "n c"]:
+        return input @ self.weight
+
+
 class BigGANGenerator(nn.Module):
     """The first share of z makes 4x4; each block's gains and biases are linear in (the class's shared vector, its own share).
 
@@ -40,10 +51,11 @@ class BigGANGenerator(nn.Module):
         channels: of the image.
         widths: channels at each resolution from the image's down to 4 (`resnet.flat`, `resnet.pyramid`).
         classes: K.
-        shared: width of the vector of a class.
+        shared: width of the vector of a class; 0 gives every norm a table of its own (and no share of z).
         hierarchical: False gives all of z to the first layer and none to the blocks.
-        attention: resolution at which there is self-attention; 0 for none.
+        attention: resolution, or resolutions, at which there is self-attention; 0 for none.
         eps: the least norm of a singular vector.
+        norm_eps: of the conditional norms' variances.
     """
 
     def __init__(
@@ -55,31 +67,39 @@ class BigGANGenerator(nn.Module):
         classes: int,
         shared: int = 128,
         hierarchical: bool = True,
-        attention: int = 0,
+        attention: int | Collection[int] = 0,
         eps: float = 1e-6,
+        norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
-        stages = sorted(widths)
+        stages, hierarchical = sorted(widths), hierarchical and bool(shared)
+        attended = {attention} if isinstance(attention, int) else set(attention)
         share = z // len(stages) if hierarchical else 0
         if hierarchical and not share:
             raise InputError(f"--z {z}: BigGAN splits the latent over {len(stages)} layers here; take at least {len(stages)}.")
         self.shares = [z - share * (len(stages) - 1)] + [share] * (len(stages) - 1)
         conv, linear = partial(SNConv2d, eps=eps), partial(SNLinear, eps=eps)
-        kit = Kit(conv=conv, linear=linear, norm=lambda c: ConditionalBatchNorm2d(c, shared + share, linear=linear))
+        condition = shared + share if shared else classes
+        table: Callable[..., Any] = linear if shared else _Table
+        kit = Kit(conv=conv, linear=linear, norm=lambda c: ConditionalBatchNorm2d(c, condition, eps=norm_eps, linear=table))
         self.classes = classes
-        self.shared = nn.Embedding(classes, shared)
+        self.shared = nn.Embedding(classes, shared) if shared else None
         self.linear = linear(self.shares[0], widths[4] * 16)
         self.blocks = nn.ModuleList()
         for low, high in zip(stages[:-1], stages[1:], strict=True):
             stage: list[nn.Module] = [GBlock(widths[low], widths[high], kit)]
-            stage += [SelfAttention(widths[high], conv=conv)] if high == attention else []
+            stage += [SelfAttention(widths[high], conv=conv)] if high in attended else []
             self.blocks.append(nn.ModuleList(stage))
         last = widths[stages[-1]]
         self.output_layer = nn.Sequential(nn.BatchNorm2d(last), nn.ReLU(), conv(last, channels, 3, padding=1), nn.Tanh())
         orthogonal_start(self)
 
     def forward(self, z: Float[Tensor, "n z"], labels: Tensor) -> Float[Tensor, "n c h w"]:
-        of_class = weights(labels, self.classes) @ self.shared.weight
+        shares = weights(labels, self.classes)
+        return self.of_vectors(z, shares if self.shared is None else shares @ self.shared.weight)
+
+    def of_vectors(self, z: Float[Tensor, "n z"], of_class: Float[Tensor, "n y"]) -> Float[Tensor, "n c h w"]:
+        """Images for latents and the classes' shared vectors."""
         first, *rest = z.split(self.shares, 1)
         x = self.linear(first).unflatten(1, (-1, 4, 4))
         for share, stage in zip(rest, self.blocks, strict=True):

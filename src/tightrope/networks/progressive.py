@@ -125,6 +125,7 @@ class ProgressiveGenerator(nn.Module):
 
     def __init__(self, z: int, channels: int, *, widths: list[int], layout: Layout = KARRAS) -> None:
         super().__init__()
+        self.layout = layout
         self.norm = PixelNorm()
         ups = [_Up(i, o) for i, o in zip(widths, widths[1:], strict=False)]
         self.layers = nn.ModuleList([_First(z, widths[0], layout), *ups])
@@ -208,6 +209,7 @@ class ProgressiveCritic(nn.Module):
         self, channels: int, *, widths: list[int], features: int = 0, layout: Layout = KARRAS, group: int = 4, classes: int = 0
     ) -> None:
         super().__init__()
+        self.layout = layout
         downs = [_Down(i, o, layout) for i, o in zip(widths[:0:-1], widths[-2::-1], strict=True)]
         last = (widths[0], features or widths[0], layout, group)
         self.layers = nn.ModuleList([*downs, _Projecting(*last, classes) if classes else _Last(*last)])

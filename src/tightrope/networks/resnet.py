@@ -51,11 +51,15 @@ SPECTRAL = Kit(conv=SNConv2d, linear=SNLinear, embedding=SNEmbedding, norm=lambd
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One block of a critic: its outputs, whether it halves the resolution, whether self-attention follows it."""
+    """One block of a critic: its outputs, whether it halves the resolution, whether self-attention follows it.
+
+    `inner` is the channels between its convolutions where it has its own; 0 leaves them to the critic.
+    """
 
     width: int
     down: bool
     attention: bool = False
+    inner: int = 0
 
 
 def flat(size: int, width: int) -> dict[int, int]:
@@ -204,7 +208,7 @@ class ResNetCritic(nn.Module):
         self.blocks = nn.ModuleList()
         before = channels
         for stage in stages:
-            first, inner = not self.blocks, stage.width if wide else 0
+            first, inner = not self.blocks, stage.inner or (stage.width if wide else 0)
             layers: list[nn.Module] = [DBlock(before, stage.width, kit, down=stage.down, first=first, inner=inner)]
             layers += [SelfAttention(stage.width, conv=kit.conv)] if stage.attention else []
             self.blocks.append(nn.Sequential(*layers))

@@ -30,12 +30,11 @@ def channels_of(resolution: int, base: int, most: int) -> int:
     return min(base // resolution, most)
 
 
-def resolutions_of(img_resolution: int) -> list[int]:
+def resolutions_of(img_resolution: int, least: int = 4) -> list[int]:
     """4, 8, 16 ... up to the image's, a power of two."""
-    steps = int(math.log2(img_resolution)) if img_resolution > 0 else 0
-    if img_resolution != 2**steps or steps < 2:
-        raise InputError(f"img_resolution is {img_resolution}; a StyleGAN2 has a power of two from 4 on")
-    return [2**step for step in range(2, steps + 1)]
+    if img_resolution < least or img_resolution & (img_resolution - 1):
+        raise InputError(f"img_resolution is {img_resolution}; this network takes a power of two from {least} on")
+    return [2**step for step in range(2, img_resolution.bit_length())]
 
 
 def architecture_of(name: str) -> str:
@@ -43,6 +42,11 @@ def architecture_of(name: str) -> str:
     if name not in ARCHITECTURES:
         raise InputError(f"there is no architecture {name!r}; take one of {', '.join(ARCHITECTURES)}")
     return name
+
+
+def _channels_last(x: Pixels) -> Pixels:
+    """In the order that convolutions, filters and products of pixels are fastest in; what follows keeps it."""
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 class SynthesisBlock(nn.Module):
@@ -89,7 +93,7 @@ class SynthesisBlock(nn.Module):
         """Features and the image so far, both None before the first block; `ws` are this block's styles, the image's last."""
         styles = iter(ws.unbind(1))
         if x is None:
-            y = self.conv1(self.const.expand(len(ws), -1, -1, -1), next(styles), noise_mode)
+            y = self.conv1(self.const.expand(ws.shape[0], -1, -1, -1), next(styles), noise_mode)
         elif self.architecture == "resnet":
             straight = self.skip(x, gain=HALF)
             y = straight + self.conv1(self.conv0(x, next(styles), noise_mode), next(styles), noise_mode, HALF)
@@ -147,7 +151,7 @@ class SynthesisNetwork(nn.Module):
             x, image = block(x, image, ws[:, at : at + block.num_conv + block.num_torgb], noise_mode)
             at += block.num_conv
         assert image is not None
-        return image
+        return image.contiguous()  # so that noise like it is drawn in the order of pixels
 
 
 class StyleGAN2Generator(nn.Module):

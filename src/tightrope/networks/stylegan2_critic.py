@@ -143,7 +143,7 @@ class StyleGAN2Critic(nn.Module):
     ) -> None:
         super().__init__()
         self.c_dim, self.img_resolution, self.img_channels = c_dim, img_resolution, img_channels
-        self.resolutions = resolutions_of(img_resolution)[::-1]
+        self.resolutions = resolutions_of(img_resolution, least=8)[::-1]
         widths = {r: channels_of(r, channel_base, channel_max) for r in self.resolutions}
         cmap = (widths[4] if cmap_dim is None else cmap_dim) if c_dim else 0
         how: dict[str, Any] = {"architecture": architecture, "conv_clamp": conv_clamp}
@@ -160,7 +160,7 @@ class StyleGAN2Critic(nn.Module):
         if image.dim() != 4 or image.shape[1:] != shape:
             raise InputError(f"images of shape {tuple(image.shape)} were given; this critic takes (batch, *{shape})")
         x: Pixels | None = None
-        below: Pixels | None = image
+        below: Pixels | None = image.contiguous(memory_format=torch.channels_last)
         for r in self.resolutions[:-1]:
             x, below = self.get_submodule(f"b{r}")(x, below)
         return self.b4(x, below, self.mapping(None, c) if self.c_dim else None)

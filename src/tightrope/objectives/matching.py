@@ -5,6 +5,8 @@ Salimans et al., "Improved techniques for training GANs", NeurIPS 2016, arXiv:16
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -35,8 +37,13 @@ class History(nn.Module):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
-        for index, parameter in enumerate(net.parameters()):
+        self.names = [name for name, _ in net.named_parameters()]
+        for index, parameter in enumerate(self.weights(net)):
             self.register_buffer(f"mean{index}", torch.zeros_like(parameter.detach()))
+
+    def weights(self, net: nn.Module) -> list[Tensor]:
+        """The network's weights in the order of `means`, those that are held (`transfer.hold`) among them."""
+        return [attrgetter(name)(net) for name in self.names]
 
     def means(self) -> list[Tensor]:
         return [buffer for name, buffer in self.named_buffers() if name != "count"]
@@ -46,12 +53,12 @@ class History(nn.Module):
         """Take the weights of this step into the mean."""
         self.count += 1
         share = 1 / int(self.count)
-        for mean, parameter in zip(self.means(), net.parameters(), strict=True):
+        for mean, parameter in zip(self.means(), self.weights(net), strict=True):
             mean.lerp_(parameter.detach(), share)
 
     def penalty(self, net: nn.Module) -> Scalar:
         """||w - 1/t sum_i w_i||^2, section 3.3."""
-        return historical(list(net.parameters()), self.means())
+        return historical(self.weights(net), self.means())
 
 
 def historical(weights: list[Tensor], means: list[Tensor]) -> Scalar:

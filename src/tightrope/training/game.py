@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tightrope.core import seeds
-from tightrope.core.game import Knobs, Recipe
+from tightrope.core.game import Knobs, Networks, Recipe
 from tightrope.core.spec import DataSpec
 from tightrope.core.turns import Turns
 from tightrope.training.average import Average
@@ -19,6 +20,9 @@ from tightrope.training.optimizers import Optimizer
 class Game:
     """Builds every player from (recipe, spec, seed).
 
+    Args:
+        begin: brings the fresh networks to where the run begins, before averages and optimizers know them.
+
     Attributes:
         seen: real samples shown to D so far.
         round: rounds played; a round is every phase once.
@@ -27,10 +31,14 @@ class Game:
         turns: what a guardian has done to the knobs.
     """
 
-    def __init__(self, recipe: Recipe, spec: DataSpec, engine: Engine, seed: int) -> None:
+    def __init__(
+        self, recipe: Recipe, spec: DataSpec, engine: Engine, seed: int, begin: Callable[[Networks], None] | None = None
+    ) -> None:
         self.recipe, self.spec, self.engine, self.seed = recipe, spec, engine, seed
         torch.manual_seed(seeds.derive(seed, "init"))
         self.nets: dict[str, nn.Module] = {name: engine.place(net).train() for name, net in recipe.networks(spec).items()}
+        if begin:
+            begin(self.nets)
         self.average = Average(self.nets, recipe.AVERAGED, recipe.BUFFERS)
         self.optimizers = {name: Optimizer(self.nets[name], rule) for name, rule in recipe.optimizers().items()}
         self._parameters = {name: list(net.parameters()) for name, net in self.nets.items()}

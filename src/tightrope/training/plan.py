@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from tightrope.core.game import Networks
 from tightrope.training.game import Game
 from tightrope.training.gauge import HeldOut
 from tightrope.training.guard import Warden
@@ -26,6 +27,7 @@ class Plan:
         look: ticks between two such looks; 0 for as many as SHARE of the time allows.
         guardian: makes the game's guardian; None plays without.
         held_out: real samples that D does not learn from, and how D is asked; None where there are none.
+        begin: brings freshly built networks to where the run begins; None: they are there.
         until_converged: ends where the guardian says that more training does not help.
     """
 
@@ -38,4 +40,5 @@ class Plan:
     look: int = 0
     guardian: Callable[[Game], Warden] | None = None
     held_out: HeldOut | None = None
+    begin: Callable[[Networks], None] | None = None
     until_converged: bool = False

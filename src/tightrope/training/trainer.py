@@ -50,7 +50,7 @@ class Trainer:
         self, recipe: Recipe, dataset: Dataset, engine: Engine, budget: Budget, plan: Plan, events: Events, started: float
     ) -> None:
         self.engine, self.budget, self.plan, self.events = engine, budget, plan, events
-        self.game = Game(recipe, dataset.spec, engine, plan.seed)
+        self.game = Game(recipe, dataset.spec, engine, plan.seed, plan.begin)
         self.feed = Feed(recipe, dataset, engine, plan.seed)
         self.meter = Meter()
         self.previews = Previews(self.game, dataset, plan.folder, plan.seed) if engine.chief else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,22 +16,22 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tightrope.core.errors import InputError
-from tightrope.networks.layers.rectifier import rectified
 
 Activation = Literal["linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish"]
 
 
 class _Kind(NamedTuple):
-    """A function and the gain behind it."""
+    """A function and the gain behind it; the slope below 0 of one that is linear on either side of it."""
 
     function: Callable[[Tensor], Tensor]
     gain: float
+    slope: float | None = None
 
 
 _KINDS: dict[Activation, _Kind] = {
-    "linear": _Kind(lambda x: x, 1.0),
-    "relu": _Kind(rectified, math.sqrt(2)),
-    "lrelu": _Kind(lambda x: rectified(x, 0.2), math.sqrt(2)),
+    "linear": _Kind(lambda x: x, 1.0, 1.0),
+    "relu": _Kind(F.relu, math.sqrt(2), 0.0),
+    "lrelu": _Kind(lambda x: F.leaky_relu(x, 0.2), math.sqrt(2), 0.2),
     "tanh": _Kind(torch.tanh, 1.0),
     "sigmoid": _Kind(torch.sigmoid, 1.0),
     "elu": _Kind(F.elu, 1.0),
@@ -53,6 +53,11 @@ def gain_of(activation: Activation) -> float:
     return _KINDS[activation].gain
 
 
+def homogeneous(activation: Activation) -> bool:
+    """Whether a gain before it is one behind it."""
+    return _KINDS[activation].slope is not None
+
+
 def activated(
     x: Float[Tensor, "n c *s"],
     bias: Float[Tensor, " c"] | None = None,
@@ -67,10 +72,46 @@ def activated(
         gain: that of the activation unless given.
         clamp: the largest absolute value that comes out.
     """
-    if bias is not None:
-        x = x + bias.to(x.dtype).view(-1, *[1] * (x.dim() - 2))
-    kind = _KINDS[activation]
-    factor = kind.gain if gain is None else gain
-    x = kind.function(x)
-    x = x if factor == 1 else x * factor
-    return x if clamp is None else x.clamp(-clamp, clamp)
+    function, usual, slope = _KINDS[activation]
+    factor = usual if gain is None else gain
+    shift = None if bias is None else bias.to(x.dtype).view(-1, *[1] * (x.dim() - 2))
+    if slope is not None and factor > 0:  # the gain costs nothing where the bias is added
+        x = x * factor if shift is None and factor != 1 else x
+        return bent(x if shift is None else torch.add(shift * factor, x, alpha=factor), slope, clamp)
+    y = function(x if shift is None else x + shift) * factor
+    return y if clamp is None else y.clamp(-clamp, clamp)
+
+
+def bent(x: Tensor, slope: float, clamp: float | None = None) -> Tensor:
+    """max(x, slope x), clamped; the derivatives of every order beyond the first are left out: they are zero."""
+    if slope == 1 and clamp is None:
+        return x
+    if x.requires_grad and torch.is_grad_enabled():
+        return _Bent.apply(x, slope, clamp)
+    return _bend(x, slope, clamp)
+
+
+def _bend(x: Tensor, slope: float, clamp: float | None) -> Tensor:
+    y = x if slope == 1 else F.leaky_relu(x, slope)
+    return y if clamp is None else y.clamp(-clamp, clamp) if y is x else y.clamp_(-clamp, clamp)
+
+
+class _Bent(torch.autograd.Function):
+    """`_bend`; its slopes are told from the result, a constant to its derivatives."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, slope: float, clamp: float | None) -> Tensor:
+        y = _bend(x, slope, clamp)
+        ctx.save_for_backward(y)
+        ctx.how = slope, clamp
+        ctx.set_materialize_grads(False)  # nothing from above stays nothing
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor | None) -> Any:
+        (y,), (slope, clamp) = ctx.saved_tensors, ctx.how
+        if g is None:
+            return None, None, None
+        y = y.detach()
+        g = g if slope == 1 else torch.ops.aten.leaky_relu_backward(g, y, slope, True)
+        return g if clamp is None else torch.ops.aten.hardtanh_backward(g, y, -clamp, clamp), None, None

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tightrope.networks.layers.filters import upfirdn2d
+from tightrope.networks.layers.rectifier import rectified
 
 Taps = Float[Tensor, " t"] | Float[Tensor, "t t"]
 
@@ -41,11 +42,9 @@ def low_pass(taps: int, cutoff: float, width: float, rate: float, *, radial: boo
         return None
     place = (np.arange(taps) - (taps - 1) / 2) / rate
     window = np.kaiser(taps, kaiser_beta(taps, width / (rate / 2)))
+    found: np.ndarray = np.sinc(2 * cutoff * place) * window
     if radial:
-        ideal, window = _jinc(np.hypot.outer(place, place), cutoff), np.outer(window, window)
-    else:
-        ideal = np.sinc(2 * cutoff * place)
-    found = ideal * window
+        found = _jinc(np.hypot.outer(place, place), cutoff) * np.outer(window, window)
     return torch.from_numpy(found / found.sum()).float()
 
 
@@ -74,13 +73,13 @@ def filtered_lrelu(
     Args:
         up_filter, down_filter: low-passes; None is a single tap of 1.
         padding: of the finer grid: left, right, above, below; negative crops.
-        slope: of the rectifier below 0.
+        slope: of the rectifier below 0; 1 is none.
         flip_filter: correlate with the filters instead of convolving.
     """
     if bias is not None:
         x = x + bias.to(x.dtype)[:, None, None]
-    x = upfirdn2d(x, up_filter, up=up, padding=padding, gain=up**2, flip_filter=flip_filter)
-    x = F.leaky_relu(x, slope) * gain
+    x = upfirdn2d(x, up_filter, up=up, padding=padding, gain=gain * up**2, flip_filter=flip_filter)  # a rectifier passes gains on
+    x = rectified(x, slope) if slope < 1 else x
     if clamp is not None:
-        x = x.clamp(-clamp, clamp)
+        x = F.hardtanh(x, -clamp, clamp)  # `clamp`, whose derivative is one pass instead of four
     return upfirdn2d(x, down_filter, down=down, flip_filter=flip_filter)

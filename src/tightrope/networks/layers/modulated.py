@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from tightrope.networks.layers import tiled
+from tightrope.networks.layers.bilinear import convolution
 from tightrope.networks.layers.filters import Filter, centred, upfirdn2d
 
 Pixels = Float[Tensor, "n i h w"]
@@ -31,7 +33,9 @@ def resampled(
     weight = weight if flip_weight else weight.flip(2, 3)
     if down > 1:
         return _downwards(x, weight, f, down)
-    return F.conv2d(x, weight, padding=weight.shape[2] // 2)
+    if tiled.worth(x, weight):
+        return tiled.correlated(x, weight)
+    return convolution(x, weight, 1, weight.shape[2] // 2)
 
 
 def _upwards(x: Pixels, weight: Kernel, f: Filter | None, up: int) -> Float[Tensor, "n o h2 w2"]:
@@ -39,8 +43,8 @@ def _upwards(x: Pixels, weight: Kernel, f: Filter | None, up: int) -> Float[Tens
     kernel = weight.shape[2]
     sides = [kernel // 2 + side for taps in _taps(f) for side in centred(taps, up, 1)]
     if kernel == 1:
-        return upfirdn2d(F.conv2d(x, weight), f, up=up, padding=sides, gain=up * up)
-    full = F.conv_transpose2d(x, weight.transpose(0, 1), stride=up)
+        return upfirdn2d(convolution(x, weight), f, up=up, padding=sides, gain=up * up)
+    full = F.conv_transpose2d(x, weight.transpose(0, 1).contiguous(memory_format=torch.channels_last), stride=up)
     before, after = 1 - kernel, up - kernel
     padding = [sides[0] + before, sides[1] + after, sides[2] + before, sides[3] + after]
     return upfirdn2d(full, f, padding=padding, gain=up * up)
@@ -51,8 +55,8 @@ def _downwards(x: Pixels, weight: Kernel, f: Filter | None, down: int) -> Float[
     kernel = weight.shape[2]
     sides = [kernel // 2 + side for taps in _taps(f) for side in centred(taps, 1, down)]
     if kernel == 1:
-        return F.conv2d(upfirdn2d(x, f, down=down, padding=sides), weight)
-    return F.conv2d(upfirdn2d(x, f, padding=sides), weight, stride=down)
+        return convolution(upfirdn2d(x, f, down=down, padding=sides), weight)
+    return convolution(upfirdn2d(x, f, padding=sides), weight, down)
 
 
 def _taps(f: Filter | None) -> tuple[int, int]:
@@ -72,13 +76,22 @@ def modulated(
     f: Filter | None = None,
     *,
     up: int = 1,
-    demodulate: bool = True,
-    flip_weight: bool = True,
+    gain: float = 1,
+    shift: Float[Tensor, " o"] | None = None,
 ) -> Float[Tensor, "n o h2 w2"]:
-    """A convolution whose inputs are scaled by the sample's style, of outputs whose weights have norm 1."""
-    y = resampled(x * styles.to(x.dtype)[:, :, None, None], weight, f, up=up, flip_weight=flip_weight)
-    if not demodulate:
-        return y
+    """gain y + shift, y a convolution whose inputs are scaled by the sample's style, of outputs whose weights have norm 1."""
+    y = resampled(x * styles.to(x.dtype)[:, :, None, None], weight, f, up=up, flip_weight=up == 1)
     with torch.autocast(x.device.type, enabled=False):
-        scale = demodulation(weight, styles)
-    return y * scale.to(y.dtype)[:, :, None, None]
+        scale = (demodulation(weight, styles) * gain).to(y.dtype)[:, :, None, None]
+        return y * scale if shift is None else torch.addcmul(shift.to(y.dtype)[:, None, None], y, scale)
+
+
+def coloured(
+    x: Pixels, weight: Float[Tensor, "o i 1 1"], styles: Float[Tensor, "n i"], shift: Float[Tensor, " o"]
+) -> Float[Tensor, "n o h w"]:
+    """A 1x1 convolution to a few outputs, modulated and not demodulated: here a kernel a sample is less than scaled pixels."""
+    n, _, h, w = x.shape
+    with torch.autocast(x.device.type, enabled=False):
+        kernels = (weight[None, :, :, 0, 0] * styles[:, None]).mT  # N I O
+        pixels = x.permute(0, 2, 3, 1).reshape(n, h * w, -1).to(kernels.dtype)
+        return torch.baddbmm(shift, pixels, kernels).view(n, h, w, -1).permute(0, 3, 1, 2)

@@ -15,10 +15,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tightrope.core.errors import InputError
-from tightrope.networks.layers.activated import activated, gain_of, known
+from tightrope.networks.layers.activated import activated, gain_of, homogeneous, known
 from tightrope.networks.layers.equalised import EqualisedLinear
 from tightrope.networks.layers.filters import fir
-from tightrope.networks.layers.modulated import modulated, resampled
+from tightrope.networks.layers.modulated import coloured, modulated, resampled
 
 Pixels = Float[Tensor, "n c h w"]
 NoiseMode = Literal["random", "const", "none"]
@@ -113,11 +113,13 @@ class SynthesisLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Pixels, w: Float[Tensor, "n w"], noise_mode: NoiseMode = "random", gain: float = 1) -> Pixels:
-        y = modulated(x, self.weight, self.affine(w), self.resample_filter, up=self.up, flip_weight=self.up == 1)
-        noise = self._noise(len(x), noise_mode)
-        y = y if noise is None else y + noise.to(y.dtype)
+        total = gain_of(self.activation) * gain
+        inner = total if homogeneous(self.activation) else 1.0  # then scale, shift and gain are one operation
+        y = modulated(x, self.weight, self.affine(w), self.resample_filter, up=self.up, gain=inner, shift=self.bias * inner)
+        noise = self._noise(x.shape[0], noise_mode)
+        y = y if noise is None else y + (noise * inner).to(y.dtype)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
-        return activated(y, self.bias, self.activation, gain=gain_of(self.activation) * gain, clamp=clamp)
+        return activated(y, None, self.activation, gain=total / inner, clamp=clamp)
 
     def _noise(self, samples: int, mode: NoiseMode) -> Tensor | None:
         if mode not in ("random", "const", "none"):
@@ -133,15 +135,12 @@ class SynthesisLayer(nn.Module):
 class ToRGBLayer(nn.Module):
     """Features to an image: a modulated 1x1 convolution without demodulation."""
 
-    def __init__(
-        self, in_channels: int, out_channels: int, w_dim: int, kernel_size: int = 1, conv_clamp: float | None = None
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, w_dim: int, conv_clamp: float | None = None) -> None:
         super().__init__()
-        self.conv_clamp, self.scale = conv_clamp, 1 / math.sqrt(in_channels * kernel_size**2)
+        self.conv_clamp, self.scale = conv_clamp, 1 / math.sqrt(in_channels)
         self.affine = Affine(w_dim, in_channels)
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Pixels, w: Float[Tensor, "n w"]) -> Pixels:
-        y = modulated(x, self.weight, self.affine(w) * self.scale, demodulate=False)
-        return activated(y, self.bias, clamp=self.conv_clamp)
+        return activated(coloured(x, self.weight, self.affine(w) * self.scale, self.bias), clamp=self.conv_clamp)
