@@ -12,8 +12,8 @@ directions):
                   as the goal; the same for a random direction, in its better sense, moved until it reaches the same goal
     nearer        share of samples that the found direction leaves nearer, where both reach it (random directions often do not)
 
-At equal length there is little to compare: a random direction changes next to nothing, the attribute as little as the rest. The
-column "random" says how many reach the goal at the stated strength.
+At equal length there is little to compare: a random direction changes little, of the attribute as of the rest. The
+column "random" says how many reach the goal at the stated strength, in either sense.
 """
 
 from __future__ import annotations
@@ -83,13 +83,13 @@ ATTRIBUTES = (
     Attribute("dark ones brighter", 4.0, lambda seen: BRIGHT(seen.samples), lower_half(BRIGHT), grown(BRIGHT)),
     Attribute("small ones larger", 4.0, lambda seen: SIZE(seen.samples), lower_half(SIZE), grown(SIZE)),
     Attribute(
-        "dresses to trousers", 3.0, lambda seen: attributes.of_classes(seen.reading.logits, TROUSER, DRESS), of_class(DRESS),
+        "dresses to trousers", 4.0, lambda seen: attributes.of_classes(seen.reading.logits, TROUSER, DRESS), of_class(DRESS),
         lambda now, begun, spread: of_class(TROUSER)(now),
     ),
 )  # fmt: skip
 HEAD = (
-    f"{'attribute':22}{'strength':>9}{'seed':>5}{'tried':>6}  {'success (95 %)':24}{'random':>7}{'both':>5}  rest: found, random, found "
-    "less random (95 %)  nearer"
+    f"{'attribute':22}{'strength':>9}{'seed':>5}{'tried':>6}  {'success (95 %)':24}{'random':>7}{'both':>5}"
+    "  rest: found, random, found less random (95 %)  nearer"
 )
 
 

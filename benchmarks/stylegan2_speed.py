@@ -1,10 +1,10 @@
 """StyleGAN2 at 64 px on a CPU: a training step and sampling, against the same as its papers write it.
 
-plain: a kernel a sample in grouped convolutions, zeros put between pixels, padding and a sliding filter, contiguous fp32, fakes drawn anew for each player, Adam as it comes (`tests/plain_stylegan2.py`). ours: `tightrope.networks`, fakes
-drawn once a round, fused Adam. Both have the same weights, latents and random numbers; before anything is timed their losses and
-gradients are compared. A step is what a round costs: G, D, path lengths every 4th and R1 every 16th round. Times are CPU seconds
-of one thread, the two interleaved, so that other work on the machine bears on both alike; ratios are medians over rounds, with
-the least and the most.
+plain: a kernel a sample in grouped convolutions, zeros put between pixels, padding and a sliding filter, contiguous fp32,
+fakes drawn again for G, Adam as it comes (`tests/plain_stylegan2.py`). ours: `tightrope.networks`, fakes drawn once a round, fused Adam.
+Both have the same weights, latents and random numbers; before anything is timed their losses and gradients are compared. A step
+is what a round costs: D and G, path lengths every 4th and R1 every 16th round. Times are CPU seconds of one thread, the two
+interleaved, so that other work on the machine bears on both alike; ratios are medians over rounds, with the least and the most.
 
 python benchmarks/stylegan2_speed.py                    # 64 px, the published automatic widths (16384, at most 512), batch 16
 python benchmarks/stylegan2_speed.py --base 4096 --most 128 --batch 16
@@ -123,9 +123,7 @@ def compared(sides: list[Side], given: tuple[Tensor, ...]) -> None:
         apart = max(((x - y).norm().item() / scale for x, y in zip(ga, gb, strict=True)), default=0.0)
         assert abs(a - b) < 1e-4 * max(1.0, abs(b)), (name, a, b)
         assert apart < 1e-3, (name, apart)
-        print(
-            f"  {name:13} loss {b:.5g}, apart {abs(a - b):.1e}; largest difference of a gradient {apart:.1e} of the largest gradient"
-        )
+        print(f"  {name:13} {b:.5g}, apart {abs(a - b):.1e}; gradients at most {apart:.1e} of the largest apart")
 
 
 def measured(sides: list[Side], given: tuple[Tensor, ...], rounds: int) -> dict[str, list[tuple[float, float]]]:

@@ -394,7 +394,8 @@ def test_directions_come_back_from_their_file(halves: Generator, tmp_path: Path)
     again = directions.load(path, space)
     assert [(d.name, d.unit, d.layers, d.facts) for d in again] == [(d.name, d.unit, d.layers, d.facts) for d in found]
     assert all(torch.equal(a.vector, b.vector) for a, b in zip(again, found, strict=True))
-    assert directions.space_of(path) == "w"
+    assert directions.space_of(path) == "w" and not directions.foreign(path, space)
+    assert directions.foreign(path, spaces.of(generator(styles.Toy(by_class=True)), "w"))
     ((one, strength), (other, back)) = directions.moves([f"{path}#1:2.5", f"{path}#sefa 2:-1"], space)
     assert (one.name, strength, other.name, back) == ("sefa 1", 2.5, "sefa 2", -1.0)
     there = space.draw([0])

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 import plain_stylegan2 as plain
 from tightrope.core.errors import InputError
 from tightrope.core.game import Adam, Knobs
+from tightrope.networks.layers import tiled
 from tightrope.networks.layers.activated import activated
+from tightrope.networks.layers.bilinear import convolution
 from tightrope.networks.layers.filters import downsample2d, filter2d, fir, upfirdn2d, upsample2d
 from tightrope.networks.layers.modulated import modulated, resampled
 from tightrope.networks.mapping import MappingNetwork
@@ -254,6 +256,30 @@ def test_critic_is_the_papers(name: str) -> None:
     y = torch.randn_like(ours)
     parameters = list(d.parameters())
     agree(twice((ours * y).sum(), x, parameters), twice((theirs * y).sum(), x, parameters))
+
+
+def test_few_products_are_the_papers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Winograd's route, which small networks do not take by themselves."""
+    monkeypatch.setattr(tiled, "_WIDE", 1)
+    monkeypatch.setattr(tiled, "_TILES", 1)
+    test_generator_is_the_papers("as published")
+    test_critic_is_the_papers("as published")
+
+
+@pytest.mark.parametrize("size", [(4, 4), (8, 12)])
+def test_convolutions_have_exact_derivatives(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    x, w = torch.randn(2, 3, *size, dtype=torch.double), torch.randn(5, 3, 3, 3, dtype=torch.double)
+    x, w, y = x.requires_grad_(), w.requires_grad_(), torch.randn(2, 5, *size, dtype=torch.double)
+
+    def thrice(convolved: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:
+        z = convolved(x, w)
+        first = torch.autograd.grad((z * y[..., : z.shape[2], : z.shape[3]]).sum(), (x, w), create_graph=True)
+        second = torch.autograd.grad(sum(g.pow(3).sum() for g in first), (x, w), create_graph=True)
+        return [z, *first, *second, *torch.autograd.grad(sum(g.square().sum() for g in second), (x, w))]
+
+    agree(thrice(tiled.correlated), thrice(lambda x, w: F.conv2d(x, w, padding=1)))
+    agree(thrice(lambda x, w: convolution(x, w, 2, 1)), thrice(lambda x, w: F.conv2d(x, w, stride=2, padding=1)))
 
 
 @pytest.mark.parametrize(("up", "kernel"), [(1, 3), (1, 1), (2, 3), (2, 1)])

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SEEDS, ROWS, COLUMNS = "0-7", "0-3", "10-15"
 FRAMES, RATE = 24, 24
 DRAWS, COUNT = 2_000, 8
+ABREAST = 4  # walkers in one row
 SLUG = re.compile(r"[^\w.-]+")
 
 
@@ -65,6 +66,8 @@ class Work:
         self.space.mask(self.layers)
         self.steps = directions.moves(asked.move, self.space)
         self.strengths = strengths(asked.strengths) or contact.STRENGTHS
+        files = {directions.named(word).file for word in named}
+        self.notes = [f"{file}: was found with other weights." for file in files if directions.foreign(file, self.space)]
         self.written: list[Path] = []
         self.found: list[Direction] = []
 
@@ -113,7 +116,8 @@ class Work:
     def _frames(self, samples: Iterator[Tensor], total: int, tell: Callable[[int, int], None]) -> Iterator[np.ndarray]:
         for index, together in enumerate(samples):
             tell(index, total)
-            yield movies.enlarged(self.modality.grid(together), contact.factor(together))
+            columns = len(together) if len(together) <= ABREAST else None
+            yield movies.enlarged(self.modality.grid(together, columns), contact.factor(together))
 
     def find(self) -> None:
         """Directions without labels, and their sliders."""
@@ -189,9 +193,7 @@ class Work:
     def slide(self) -> None:
         """Sliders of directions of files."""
         if not self.asked.directions:
-            raise InputError(
-                "slide: say which, like --directions found/sefa.safetensors or --directions found/sefa.safetensors#0."
-            )
+            raise InputError("slide: say which, like --directions found/sefa.safetensors, or found/sefa.safetensors#0 for one.")
         self.found = [one for word in self.asked.directions for one in self._some(word)]
         self._sliders(self.found, "sliders")
 
@@ -230,9 +232,10 @@ class Work:
         """What was found and written."""
         records = [{"name": d.name, "unit": d.unit, "layers": d.layers, **d.facts} for d in self.found]
         if self.asked.json:
-            print(json.dumps({"written": [str(path) for path in self.written], "space": self.space.name, "directions": records}))
+            written = [str(path) for path in self.written]
+            print(json.dumps({"written": written, "space": self.space.name, "directions": records, "notes": self.notes}))
             return
         for record in records:
             facts = ", ".join(f"{key} {value}" for key, value in record.items() if key not in ("name", "layers", "unit"))
             print(f"{record['name']:<24}{facts}")
-        print("\n".join(map(str, self.written)))
+        print("\n".join([*self.notes, *map(str, self.written)]))

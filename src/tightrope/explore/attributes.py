@@ -146,7 +146,7 @@ def of_classes(logits: Float[Tensor, "n k"], toward: int, against: int | None = 
 MEASURES: dict[str, Measure] = {"brightness": brightness, "size": size, "warmth": warmth, "saturation": saturation}
 
 
-def read_labels(path: Path) -> tuple[list[int], Float[Tensor, " n"], str]:
+def read_labels(file: str | Path) -> tuple[list[int], Float[Tensor, " n"], str]:
     """Seeds, values and the attribute's name of a CSV or JSON file of a seed and a label each.
 
     A CSV has the columns seed and a name of yours, or no heading; JSON is {"3": "smiling"} or [{"seed": 3, "label": 1}].
@@ -155,6 +155,7 @@ def read_labels(path: Path) -> tuple[list[int], Float[Tensor, " n"], str]:
     Raises:
         InputError: no such file, another form, a seed twice, or more than two words.
     """
+    path = Path(file)
     try:
         text = path.read_text(encoding="utf-8-sig")
         rows, name = _json_rows(text) if path.suffix.lower() == ".json" else _csv_rows(text)

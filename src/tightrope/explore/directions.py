@@ -25,6 +25,7 @@ from torch import Tensor
 
 from tightrope.core.errors import InputError
 from tightrope.core.files import write_atomically
+from tightrope.explore.latent_file import fingerprint
 from tightrope.explore.spaces import Places, Space
 
 FORMAT = "tightrope-directions-1"
@@ -97,13 +98,12 @@ def orthogonalised(vector: Float[Tensor, " d"], against: Sequence[Direction]) ->
     return left
 
 
-def save(path: Path, found: Sequence[Direction], space: Space) -> None:
+def save(path: str | Path, found: Sequence[Direction], space: Space) -> None:
     """Write directions as safetensors, with names, layers and facts as JSON in the header."""
     records = [{"name": d.name, "unit": d.unit, "layers": d.layers, "facts": dict(d.facts)} for d in found]
-    known = {name: space.generator.header.get(name, "") for name in ("recipe", "fields", "data_fingerprint", "seed")}
-    header = {"format": FORMAT, "space": space.name, "directions": json.dumps(records)} | known
+    header = {"format": FORMAT, "space": space.name, "directions": json.dumps(records), "generator": fingerprint(space.generator)}
     vectors = torch.stack([d.vector for d in found]).float().contiguous()
-    write_atomically(path, lambda partial: save_file({"vectors": vectors}, partial, header))
+    write_atomically(Path(path), lambda partial: save_file({"vectors": vectors}, partial, header))
 
 
 class Named(NamedTuple):
@@ -124,12 +124,17 @@ def named(word: str) -> Named:
     return Named(Path(parts["file"]), parts["which"], None if parts["strength"] is None else float(parts["strength"]))
 
 
-def space_of(path: Path) -> str:
+def space_of(path: str | Path) -> str:
     """The space that a file's directions belong to."""
     return _read(path)[0]["space"]
 
 
-def load(path: Path, space: Space) -> list[Direction]:
+def foreign(path: str | Path, space: Space) -> bool:
+    """Whether a file's directions were found with other weights than these."""
+    return _read(path)[0].get("generator") != fingerprint(space.generator)
+
+
+def load(path: str | Path, space: Space) -> list[Direction]:
     """Read a file of `save`.
 
     Raises:
@@ -145,8 +150,8 @@ def load(path: Path, space: Space) -> list[Direction]:
     ]
 
 
-def _read(path: Path) -> tuple[dict[str, str], Float[Tensor, "k d"], list[dict[str, Any]]]:
-    if not path.is_file():
+def _read(path: str | Path) -> tuple[dict[str, str], Float[Tensor, "k d"], list[dict[str, Any]]]:
+    if not Path(path).is_file():
         raise InputError(f"{path}: no such file; `tightrope explore RUN directions --out DIR` writes files of directions.")
     try:
         with safe_open(path, framework="pt") as file:
@@ -170,7 +175,7 @@ def moves(words: Sequence[str], space: Space) -> list[tuple[Direction, float]]:
     return found
 
 
-def pick(path: Path, which: str | None, space: Space) -> Direction:
+def pick(path: str | Path, which: str | None, space: Space) -> Direction:
     """One direction of a file, by its name or number; the only one where there is one."""
     there = load(path, space)
     names = [d.name for d in there]

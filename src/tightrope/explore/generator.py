@@ -152,13 +152,14 @@ class Generator:
         Classes are mixed along the way, from each seed's (or those given as for `sample`) to the next one's.
         """
         ends = self.latents([*seeds, seeds[0]], truncation)
-        arcs = torch.cat([_slerp(a, b, steps) for a, b in zip(ends[:-1], ends[1:], strict=True)])
+        t = torch.linspace(0, 1, steps + 1)[:-1]
+        arcs = torch.cat([slerp(a, b, t) for a, b in zip(ends[:-1], ends[1:], strict=True)])
         given = self.chosen(seeds, labels)
         if given is None:
             return self.decode(arcs)
         here = labelling.weights(given, len(self.spec.classes)).repeat_interleave(steps, 0)
-        t = (torch.arange(steps) / steps).repeat(len(seeds))[:, None]
-        return self.decode(arcs, (1 - t) * here + t * here.roll(-steps, 0))
+        there = t.repeat(len(seeds))[:, None]
+        return self.decode(arcs, (1 - there) * here + there * here.roll(-steps, 0))
 
     def chosen(self, seeds: list[int], given: Classes | None) -> Tensor | None:
         """Labels as `decode` takes them, one a seed: those given as for `sample`, or each seed's own."""
@@ -180,11 +181,10 @@ class Generator:
         return {k: json.loads(v) if k in ("fields", "spec") else v for k, v in self.header.items()}
 
 
-def _slerp(a: Float[Tensor, " z"], b: Float[Tensor, " z"], steps: int) -> Float[Tensor, "s z"]:
-    """Spherical interpolation (White 2016, section 2.1), without the end point."""
+def slerp(a: Float[Tensor, " z"], b: Float[Tensor, " z"], t: Float[Tensor, " s"]) -> Float[Tensor, "s z"]:
+    """Spherical interpolation (White 2016, section 2.1) at shares t of the way."""
     cosine = torch.nn.functional.cosine_similarity(a, b, dim=0).clamp(-1, 1)
-    angle = torch.arccos(cosine)
-    t = torch.linspace(0, 1, steps + 1)[:-1, None]
+    angle, t = torch.arccos(cosine), t[:, None]
     if angle.sin().abs() < 1e-4:
         return a + t * (b - a)
     return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)

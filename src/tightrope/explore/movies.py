@@ -36,12 +36,13 @@ def require(kind: str) -> None:
         _av()
 
 
-def write(path: Path, frames: Iterable[Frame], *, count: int, rate: int = 25) -> None:
-    """Write `count` frames, `rate` a second, as the suffix of `path` says; GIF and WebP play again and again.
+def write(file: str | Path, frames: Iterable[Frame], *, count: int, rate: int = 25) -> None:
+    """Write `count` frames, `rate` a second, as the suffix of `file` says; GIF and WebP play again and again.
 
     Raises:
         InputError: see `require`; or there is no frame.
     """
+    path = Path(file)
     kind = path.suffix.removeprefix(".").lower()
     require(kind)
     if count < 1:

@@ -25,10 +25,9 @@ from tightrope.core import labels as labelling
 from tightrope.core.errors import InputError
 from tightrope.core.styled import Styled
 from tightrope.explore import entries
-from tightrope.explore.generator import BATCH, Classes, Generator
+from tightrope.explore.generator import BATCH, Classes, Generator, slerp
 
 NAMES = ("z", "w")
-NEARLY_PARALLEL = 1e-4  # of the sine of an angle: below it, the arc between two latents is a straight line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,11 +176,7 @@ class Latents:
         return self.nearer.net.synthesis(self.nearer(at[:, 0], labels), noise_mode="const")
 
     def between(self, a: Tensor, b: Tensor, t: Float[Tensor, " s"]) -> Float[Tensor, "s p d"]:
-        cosine = torch.nn.functional.cosine_similarity(a[0], b[0], dim=0).clamp(-1, 1)
-        angle, t = torch.arccos(cosine), t[:, None, None]
-        if angle.sin().abs() < NEARLY_PARALLEL:
-            return a + t * (b - a)
-        return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+        return slerp(a[0], b[0], t)[:, None]
 
     def mask(self, layers: Sequence[int] | None) -> Bool[Tensor, "1 d"]:
         if layers is None:

@@ -54,7 +54,15 @@ def sefa(space: Space, count: int = 8, layers: Sequence[int] | None = None) -> l
     drawn, total = space.draw(list(range(DRAWN))), values.sum().item()
     order = range(space.width - 1, space.width - 1 - count, -1)
     return [
-        along(space, vectors[:, i].float(), f"sefa {k}", drawn, layers, method="sefa", share=round(values[i].item() / total, 6))
+        along(
+            space,
+            _upright(vectors[:, i].float()),
+            f"sefa {k}",
+            drawn,
+            layers,
+            method="sefa",
+            share=round(values[i].item() / total, 6),
+        )
         for k, i in enumerate(order)
     ]
 
@@ -76,7 +84,7 @@ def ganspace(space: Space, count: int = 8, layers: Sequence[int] | None = None) 
     ).solution  # rows: what a step along a component is in the space
     names = [f"ganspace {k}" for k in range(count)]
     return [
-        along(space, vector.float(), name, drawn, layers, method="ganspace", share=round(share, 6))
+        along(space, _upright(vector.float()), name, drawn, layers, method="ganspace", share=round(share, 6))
         for vector, name, share in zip(vectors, names, shares.tolist(), strict=True)
     ]
 
@@ -142,6 +150,11 @@ def _second(space: Space) -> nn.Module:
     if not reached:
         raise InputError(f"ganspace: nothing lies behind the first layer of recipe {space.generator.name}; try sefa.")
     return reached[0]
+
+
+def _upright(vector: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
+    """An eigenvector has no sense of its own: its largest number is made positive, so that it is the same one everywhere."""
+    return vector * vector[vector.abs().argmax()].sign()
 
 
 def _require(count: int, available: int, space: Space) -> None:

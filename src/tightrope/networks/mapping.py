@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tightrope.core.errors import InputError
-from tightrope.networks.layers.activated import activated, known
+from tightrope.networks.layers.activated import activated, gain_of, known
 from tightrope.networks.layers.equalised import EqualisedLinear
 
 Styles = Float[Tensor, "n l w"] | Float[Tensor, "n w"]
@@ -107,7 +107,8 @@ class MappingNetwork(nn.Module):
             given.append(normalised(self.embed(_of_width(c, self.c_dim, "one-hot classes c").to(dtype))))
         w = torch.cat(given, 1)
         for index in range(self.num_layers):
-            w = activated(self.get_submodule(f"fc{index}")(w), None, self.activation)
+            # the gain behind the activation, as published: the last bit of w turns the sign of pixels that are all but 0
+            w = activated(self.get_submodule(f"fc{index}")(w), None, self.activation, gain=1) * gain_of(self.activation)
         return w
 
     @torch.no_grad()

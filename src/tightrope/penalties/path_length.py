@@ -53,7 +53,7 @@ class PathLength(nn.Module):
     ) -> Float[Tensor, ""]:
         """The penalty on this batch; noise is drawn unless given.
 
-        The mean first moves to the batch's, of which this share of it is not a constant to the gradient: so in the published code.
+        The mean moves first, and the batch's share of it is not a constant to the gradient: so in the published code.
         """
         lengths = path_lengths(images, ws, torch.randn_like(images) if noise is None else noise)
         mean = self.mean.lerp(processes.batch_mean(lengths).to(self.mean), self.decay)

@@ -11,12 +11,11 @@ import math
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from tightrope.networks.layers.activated import bent
 from tightrope.networks.layers.filters import upfirdn2d
-from tightrope.networks.layers.rectifier import rectified
 
 Taps = Float[Tensor, " t"] | Float[Tensor, "t t"]
 
@@ -79,7 +78,4 @@ def filtered_lrelu(
     if bias is not None:
         x = x + bias.to(x.dtype)[:, None, None]
     x = upfirdn2d(x, up_filter, up=up, padding=padding, gain=gain * up**2, flip_filter=flip_filter)  # a rectifier passes gains on
-    x = rectified(x, slope) if slope < 1 else x
-    if clamp is not None:
-        x = F.hardtanh(x, -clamp, clamp)  # `clamp`, whose derivative is one pass instead of four
-    return upfirdn2d(x, down_filter, down=down, flip_filter=flip_filter)
+    return upfirdn2d(bent(x, slope, clamp), down_filter, down=down, flip_filter=flip_filter)

@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from tightrope.networks.layers import convolution
+
 Pixels = Float[Tensor, "n i h w"]
 Kernel = Float[Tensor, "o i 3 3"]
 
@@ -37,8 +39,9 @@ def worth(x: Pixels, weight: Kernel) -> bool:
     """Whether it is faster than a plain convolution here, and possible."""
     (o, i, height, width), (n, _, h, w) = weight.shape, x.shape
     fits = height == width == 3 and h % 4 == w % 4 == 0 and h > 0
-    plain = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
-    return fits and plain and o * i >= _WIDE**2 and n * h * w >= 16 * _TILES
+    exact = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
+    wanted = convolution.fast() and not torch.compiler.is_compiling()
+    return wanted and fits and exact and o * i >= _WIDE**2 and n * h * w >= 16 * _TILES
 
 
 def correlated(x: Pixels, weight: Kernel) -> Float[Tensor, "n o h w"]:
