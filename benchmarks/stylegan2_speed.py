@@ -1,10 +1,11 @@
 """StyleGAN2 at 64 px on a CPU: a training step and sampling, against the same as its papers write it.
 
-plain: a kernel a sample in grouped convolutions, zeros put between pixels, padding and a sliding filter, contiguous fp32,
-fakes drawn again for G, Adam as it comes (`tests/plain_stylegan2.py`). ours: `tightrope.networks`, fakes drawn once a round, fused Adam.
-Both have the same weights, latents and random numbers; before anything is timed their losses and gradients are compared. A step
-is what a round costs: D and G, path lengths every 4th and R1 every 16th round. Times are CPU seconds of one thread, the two
-interleaved, so that other work on the machine bears on both alike; ratios are medians over rounds, with the least and the most.
+plain: a kernel a sample in grouped convolutions, zeros put between pixels, padding and a sliding filter, contiguous fp32; fakes
+drawn again for G, Adam as it comes (`tests/plain_stylegan2.py`). ours: `tightrope.networks`, fakes drawn once a round, fused
+Adam. Both have the same weights, latents and random numbers; before anything is timed their losses and gradients are compared.
+A step is what a round costs: D and G, path lengths every 4th and R1 every 16th round. Times are CPU seconds of one thread, the
+two interleaved, so that other work on the machine bears on both alike; ratios are medians over rounds, with the least and the
+most.
 
 python benchmarks/stylegan2_speed.py                    # 64 px, the published automatic widths (16384, at most 512), batch 16
 python benchmarks/stylegan2_speed.py --base 4096 --most 128 --batch 16
@@ -21,6 +22,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # both sides alike: PyTorch asks for large pages, read when it is imported
 
 import torch
 import torch.nn.functional as F

@@ -179,7 +179,7 @@ def test_logits_are_one_a_sample(case: Case) -> None:
 
 
 PLAIN = {"cgan", "dcgan", "dragan", "gan", "improved_gan", "lsgan", "projection", "sagan", "biggan", "r3gan", "sngan", "swift"}
-PLAIN |= {"wgan", "wgan_gp"}
+PLAIN |= {"stylegan2", "stylegan3", "wgan", "wgan_gp"}
 
 
 def test_which_recipes_are_games_of_two() -> None:

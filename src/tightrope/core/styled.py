@@ -22,7 +22,7 @@ class Mapping(Protocol):
     w_avg: Tensor
 
     def __call__(self, z: Tensor, c: Tensor | None, truncation_psi: float = 1, truncation_cutoff: int | None = None) -> Tensor:
-        """Styles, (N, L, W): each layer's own copy, brought towards `w_avg` by `truncation_psi` in the layers before the cutoff."""
+        """Styles, (N, L, W): a copy a layer, those before the cutoff brought towards `w_avg` by `truncation_psi`."""
         ...
 
 

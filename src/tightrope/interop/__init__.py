@@ -1,7 +1,7 @@
 """Other projects' checkpoints: read without running anything in them, rebuilt as this project's networks, and written back.
 
-    nets = tightrope.interop.read("ffhq.pkl")                                  # {"G_ema": ..., "D": ...}
-    g = tightrope.interop.from_state_dict("dcgan-generator", torch.load("netG.pth", weights_only=True))
+nets = tightrope.interop.read("ffhq.pkl")                                  # {"G_ema": ..., "D": ...}
+g = tightrope.interop.from_state_dict("dcgan-generator", torch.load("netG.pth", weights_only=True))
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a file of another project holds, once it is read: tensors and plain values, nothing that can run. No network is built here."""
+"""What a file of another project holds, once it is read: tensors and plain values, nothing that can run."""
 
 from __future__ import annotations
 

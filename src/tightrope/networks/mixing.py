@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
+
+from tightrope.core.styled import Styled
 
 
 def mixed(
-    generator: nn.Module, z: Float[Tensor, "n z"], c: Float[Tensor, "n k"] | None, probability: float
+    generator: Styled, z: Float[Tensor, "n z"], c: Float[Tensor, "n k"] | None, probability: float
 ) -> Float[Tensor, "n l w"]:
     """Styles of `z`, and with `probability` those of other latents from a layer on that is drawn for the whole batch.
 
     Random numbers are drawn in the order of the published code (the layer, whether, the latents), whatever comes of them. The
     running mean of styles moves by `z` alone.
-
-    Args:
-        generator: a `core.styled.Styled` one.
     """
     ws = generator.mapping(z, c)
     if probability <= 0:

@@ -90,7 +90,7 @@ class CriticEpilogue(nn.Module):
     ) -> None:
         super().__init__()
         self.cmap_dim, self.activation = cmap_dim, known(activation)
-        self.group, self.features = mbstd_group_size, mbstd_num_channels
+        self.spread = MinibatchStd(mbstd_group_size, mbstd_num_channels) if mbstd_num_channels else None
         how: dict[str, Any] = {"activation": activation}
         self.fromrgb = Conv2dLayer(img_channels, in_channels, 1, **how) if architecture == "skip" else None
         self.conv = Conv2dLayer(in_channels + mbstd_num_channels, in_channels, 3, conv_clamp=conv_clamp, **how)
@@ -102,16 +102,10 @@ class CriticEpilogue(nn.Module):
             x = x.to(self.fc.weight.dtype)
             if self.fromrgb is not None and image is not None:
                 x = x + self.fromrgb(image.to(x.dtype))
-            x = MinibatchStd(self._group(len(x)), self.features)(x) if self.features else x
+            x = x if self.spread is None else self.spread(x)
             x = activated(self.fc(self.conv(x).flatten(1)), None, self.activation)
             logits = self.out(x)
             return logits if cmap is None else (logits * cmap).sum(1, keepdim=True) / math.sqrt(self.cmap_dim)
-
-    def _group(self, samples: int) -> int:
-        group = samples if self.group is None else min(self.group, samples)
-        if samples % group:
-            raise InputError(f"a batch of {samples} cannot be split into groups of {group} (mbstd_group_size); choose a multiple")
-        return group
 
 
 class StyleGAN2Critic(nn.Module):

@@ -10,7 +10,8 @@ Expect: better than `dcgan` after equal time: `benchmarks/quality.py --names dcg
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -37,18 +38,18 @@ class StyleGAN2:
     MODALITIES: ClassVar[tuple[str, ...]] = ("images",)
     BUFFERS: ClassVar[str] = "copy"
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
-        "toy": {"width": 64, "widest": 8, "z": 6, "w": 6, "layers": 2, "batch": 4, "group": 2},
+        "toy": {"width": 4, "widest": 8, "z": 6, "w": 6, "layers": 2, "batch": 4, "group": 2},
         "images-few": {"augment_target": 0.6, "augment_images": 100_000.0},
-        "paper256": {"width": 16384, "layers": 8, "batch": 64, "gamma": 1.0, "group": 8, "lr": 2.5e-3, "ema": 20_000.0},
-        "paper512": {"width": 32768, "layers": 8, "batch": 64, "gamma": 0.5, "group": 8, "lr": 2.5e-3, "ema": 20_000.0},
-        "paper1024": {"width": 32768, "layers": 8, "batch": 32, "gamma": 2.0, "group": 4, "lr": 2e-3, "ema": 10_000.0},
+        "paper256": {"width": 64, "widest": 512, "layers": 8, "batch": 64, "gamma": 1.0, "group": 8, "ema": 20_000.0},
+        "paper512": {"width": 64, "widest": 512, "layers": 8, "batch": 64, "gamma": 0.5, "group": 8, "ema": 20_000.0},
+        "paper1024": {"width": 32, "widest": 512, "layers": 8, "batch": 32, "gamma": 2.0, "lr": 2e-3, "ema": 10_000.0},
         "cifar": {
-            "width": 32768, "layers": 2, "batch": 64, "gamma": 0.01, "group": 32, "lr": 2.5e-3, "ema": 500_000.0,
+            "width": 512, "widest": 512, "layers": 2, "batch": 64, "gamma": 0.01, "group": 32, "ema": 500_000.0,
             "path": 0.0, "mixing": 0.0, "d_architecture": "orig",
         },
     }  # fmt: skip
 
-    width: int = hyper(2048, "channels times pixels: a layer of side s has width / s channels", low=4, high=1048576, paper=32768)
+    width: int = hyper(16, "channels at the highest resolution; they double with every halving", low=1, high=1024, paper=32)
     widest: int = hyper(128, "most channels of a layer", low=1, high=4096, paper=512)
     z: int = hyper(512, "latent dimension", low=1, high=4096)
     w: int = hyper(512, "dimension of a style", low=1, high=4096)
@@ -76,15 +77,14 @@ class StyleGAN2:
 
     def networks(self, spec: DataSpec) -> dict[str, nn.Module]:
         classes = spec.labelled("stylegan2 --conditional") if self.conditional else 0
-        sides = {"img_resolution": spec.size, "img_channels": spec.channels}
-        widths = {"channel_base": self.width, "channel_max": self.widest, "conv_clamp": 256}
-        g, d = ({**widths, "architecture": how} for how in (self.architecture, self.d_architecture))
-        made: dict[str, nn.Module] = {
-            "G": StyleGAN2Generator(
-                self.z, classes, self.w, **sides, mapping_kwargs={"num_layers": self.layers}, synthesis_kwargs=g
-            ),
-            "D": StyleGAN2Critic(classes, **sides, **d, epilogue_kwargs={"mbstd_group_size": self.group}),
-        }
+        shape: dict[str, Any] = {"img_resolution": spec.size, "img_channels": spec.channels}
+        widths: dict[str, Any] = {"channel_base": self.width * spec.size, "channel_max": self.widest, "conv_clamp": 256}
+        mapping, drawing = {"num_layers": self.layers}, {**widths, "architecture": self.architecture}
+        g = StyleGAN2Generator(self.z, classes, self.w, **shape, mapping_kwargs=mapping, synthesis_kwargs=drawing)
+        d = StyleGAN2Critic(
+            classes, **shape, **widths, architecture=self.d_architecture, epilogue_kwargs={"mbstd_group_size": self.group}
+        )
+        made: dict[str, nn.Module] = {"G": g, "D": d}
         if self.path:
             made["paths"] = PathLength()
         if self.augment_target:
@@ -108,10 +108,14 @@ class StyleGAN2:
         ema = 312.5 * self.batch if self.ema < 0 else self.ema
         return Knobs(ema=min(ema, 0.05 * seen), augment=self.augment)
 
+    def critic(self, nets: Networks, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
+        c = self._classes(labels, nets["D"])
+        return lambda x: nets["D"](x, c)[:, 0]
+
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        p, c = probability(nets.get("steering"), knobs.augment), self._classes(nets, batch.labels)
-        batch.made["fake"] = fake = self._drawn(nets, batch.z, c)[0]
-        on_real, on_fake = (nets["D"](adaptive(x, p), c)[:, 0] for x in (batch.real, fake.detach()))
+        d, p = self.critic(nets, batch.labels), probability(nets.get("steering"), knobs.augment)
+        batch.made["fake"] = fake = self._drawn(nets, batch.z, batch.labels)[0]
+        on_real, on_fake = (d(adaptive(x, p)) for x in (batch.real, fake.detach()))
         terms = Terms(adversarial=non_saturating.d(on_real, on_fake)).watch(real=on_real, fake=on_fake, samples=fake)
         if "steering" in nets:
             terms.watch(augment=torch.as_tensor(p).clone())
@@ -119,29 +123,30 @@ class StyleGAN2:
         return terms
 
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        p, c = probability(nets.get("steering"), knobs.augment), self._classes(nets, batch.labels)
-        fake = batch.made["fake"] if "fake" in batch.made else self._drawn(nets, batch.z, c)[0]
-        return Terms(adversarial=non_saturating.g(nets["D"](adaptive(fake, p), c)[:, 0], None))
+        d, p = self.critic(nets, batch.labels), probability(nets.get("steering"), knobs.augment)
+        fake = batch.made["fake"] if "fake" in batch.made else self._drawn(nets, batch.z, batch.labels)[0]
+        return Terms(adversarial=non_saturating.g(d(adaptive(fake, p)), None))
 
     def r1_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        p, c = probability(nets.get("steering"), knobs.augment), self._classes(nets, batch.labels)
-        shape = batch.real.shape
-        gamma = 2e-4 * shape[2] * shape[3] / self.batch if self.gamma < 0 else self.gamma
-        slopes = r1(lambda x: nets["D"](adaptive(x, p), c)[:, 0], batch.real)
+        d, p = self.critic(nets, batch.labels), probability(nets.get("steering"), knobs.augment)
+        gamma = 2e-4 * batch.real[0, 0].numel() / self.batch if self.gamma < 0 else self.gamma
+        slopes = r1(lambda x: d(adaptive(x, p)), batch.real)
         return Terms(r1=knobs.penalty * self.r1_every * gamma / 2 * slopes.mean())
 
     def path_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        some, c = slice(max(1, len(batch.z) // SHRINK)), self._classes(nets, batch.labels)
-        images, ws = self._drawn(nets, batch.z[some], None if c is None else c[some])
+        some = slice(max(1, len(batch.z) // SHRINK))
+        images, ws = self._drawn(nets, batch.z[some], None if batch.labels is None else batch.labels[some])
         return Terms(path=self.path * self.path_every * nets["paths"](images, ws))
 
     def sample(self, nets: Networks, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        return nets["G"](z, self._classes(nets, labels), noise_mode="const")
+        return nets["G"](z, self._classes(labels, nets["G"]), noise_mode="const")
 
-    def _drawn(self, nets: Networks, z: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _drawn(self, nets: Networks, z: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Images, and the styles that they were drawn from."""
-        ws = mixed(nets["G"], z, c, self.mixing)
-        return nets["G"].synthesis(ws, noise_mode="random"), ws
+        g = cast(StyleGAN2Generator, nets["G"])
+        ws = mixed(g, z, self._classes(labels, g), self.mixing)
+        return g.synthesis(ws, noise_mode="random"), ws
 
-    def _classes(self, nets: Networks, labels: Tensor | None) -> Tensor | None:
-        return None if not self.conditional or labels is None else weights(labels, nets["G"].c_dim)
+    def _classes(self, labels: Tensor | None, net: nn.Module) -> Tensor | None:
+        """One-hot rows or shares, as both networks take them."""
+        return weights(labels, cast(int, net.c_dim)) if self.conditional and labels is not None else None

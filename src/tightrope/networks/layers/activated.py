@@ -88,12 +88,19 @@ def bent(x: Tensor, slope: float, clamp: float | None = None) -> Tensor:
         return x
     if x.requires_grad and torch.is_grad_enabled():
         return _Bent.apply(x, slope, clamp)
-    return _bend(x, slope, clamp)
+    return _bend(x, slope, clamp)[0]
 
 
-def _bend(x: Tensor, slope: float, clamp: float | None) -> Tensor:
+def _bend(x: Tensor, slope: float, clamp: float | None) -> tuple[Tensor, bool]:
+    """The result, and whether anything was clamped: on a CPU that is looked at, for it seldom is, and looking costs less."""
     y = x if slope == 1 else F.leaky_relu(x, slope)
-    return y if clamp is None else y.clamp(-clamp, clamp) if y is x else y.clamp_(-clamp, clamp)
+    if clamp is None:
+        return y, False
+    if y.device.type == "cpu" and y.numel() and not torch.compiler.is_compiling():
+        low, high = y.aminmax()
+        if float(low) > -clamp and float(high) < clamp:
+            return y, False
+    return y.clamp(-clamp, clamp) if y is x else y.clamp_(-clamp, clamp), True
 
 
 class _Bent(torch.autograd.Function):
@@ -101,11 +108,11 @@ class _Bent(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, slope: float, clamp: float | None) -> Tensor:
-        y = _bend(x, slope, clamp)
+        y, clamped = _bend(x, slope, clamp)
         ctx.save_for_backward(y)
-        ctx.how = slope, clamp
+        ctx.how = slope, clamp if clamped else None
         ctx.set_materialize_grads(False)  # nothing from above stays nothing
-        return y
+        return y.view_as(y) if y is x else y
 
     @staticmethod
     def backward(ctx: Any, g: Tensor | None) -> Any:

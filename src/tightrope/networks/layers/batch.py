@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tightrope.core.errors import InputError
+
 
 class MinibatchDiscrimination(nn.Module):
     """How near every other sample is under K learned maps (Salimans et al. 2016, section 3.2), beside the features themselves.
@@ -55,19 +57,19 @@ class MinibatchStd(nn.Module):
     Groups are strided: of N samples, i stands with i + N / group, i + 2 N / group ... A batch smaller than `group` is one group.
 
     Args:
-        group: samples of a group; must divide the batch.
+        group: samples of a group, which must divide the batch; None for all of them.
         features: channels appended, each over its share of the channels.
     """
 
-    def __init__(self, group: int = 4, features: int = 1, eps: float = 1e-8) -> None:
+    def __init__(self, group: int | None = 4, features: int = 1, eps: float = 1e-8) -> None:
         super().__init__()
         self.group, self.features, self.eps = group, features, eps
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c+f h w"]:
         n, c, h, w = x.shape
-        group = min(self.group, n)
+        group = n if self.group is None else min(self.group, n)
         if n % group:
-            raise ValueError(f"minibatch standard deviation: groups of {group} do not divide a batch of {n}")
+            raise InputError(f"a batch of {n} cannot be split into groups of {group} for D to compare; choose a multiple.")
         y = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(group, n // group, self.features, c // self.features, h, w)
         spread = ((y - y.mean(0)).square().mean(0) + self.eps).sqrt().mean((2, 3, 4))
         spread = spread.repeat(group, 1)[:, :, None, None].expand(n, self.features, h, w)
