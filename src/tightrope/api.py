@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,16 +15,18 @@ import tightrope
 from tightrope import care, recipes, transfer
 from tightrope import data as data_room
 from tightrope.balance.guardian import Guardian
+from tightrope.circumstances import budget_of, circumstances
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.files import write_json
+from tightrope.interop import card
 from tightrope.judging import doctor, evaluate, leaderboard
 from tightrope.metrics.judge import judge_for
 from tightrope.metrics.online import LEAST_REAL, Window
 from tightrope.options import Options
 from tightrope.run import Run, brief, data_record, facts, load, recipe_record
 from tightrope.steadied import Steadied
-from tightrope.training import checkpoint, machine, probe
+from tightrope.training import checkpoint
 from tightrope.training.budget import Budget
 from tightrope.training.engine import Engine
 from tightrope.training.events import Events, Listener
@@ -36,11 +37,7 @@ from tightrope.training.trainer import Trainer
 from tightrope.training.watch import Observer
 from tightrope.watching import guardian_for
 
-DEFAULT_MINUTES = 10.0
 __all__ = ["Options", "Run", "doctor", "evaluate", "leaderboard", "load", "resume", "train"]
-
-TICKS = 60  # of a run, unless that would be more than TICK_SECONDS each
-TICK_SECONDS = 20.0
 
 
 def train(
@@ -74,7 +71,7 @@ def train(
     options = options or Options()
     header = recipes.header(recipe)
     header.resolve(preset, fields)  # bad fields are told before any data is read
-    budget = _budget(seen, minutes)
+    budget = budget_of(seen, minutes)
     _set_threads(options.threads)
     engine = Engine(options.device)
     dataset = data_room.load(data, size=options.size, progress=_decoding(options.listeners))
@@ -91,7 +88,7 @@ def train(
     if (folder / "run.json").exists():
         return _continue(Run(folder, recipe), record, options)
     record |= transfer.plan(built, dataset.spec, engine, options.start, options.freeze, steered)
-    record |= _circumstances(built, dataset, engine, budget, options)
+    record |= circumstances(built, dataset, engine, budget, options)
     if engine.chief:
         folder.mkdir(parents=True, exist_ok=True)
     return _play((folder, recipe), record, built, dataset, engine, options, started, fresh=True)
@@ -158,6 +155,7 @@ def _play(
                 events.write("judging", count=record["judge"])
                 for metric in evaluate(folder, count=record["judge"], recipe=finished.own_recipe):
                     events.write("metric", **metric)
+            card.write(finished.path)
             events.write("report", path=str(finished.report()))
         engine.barrier()
         return finished
@@ -214,16 +212,6 @@ def _continue(found: Run, record: dict[str, Any], options: Options) -> Run:
     return resume(found.path, recipe=found.recipe, options=options)
 
 
-def _budget(seen: int | None, minutes: float | None) -> Budget:
-    if seen is not None and minutes is not None:
-        raise InputError("--seen and --minutes are both given: a run has one budget, choose one.")
-    if seen is not None and seen < 1:
-        raise InputError(f"--seen {seen}: must be at least 1.")
-    if minutes is not None and not 0 < minutes < 1e7:
-        raise InputError(f"--minutes {minutes}: must be above 0.")
-    return Budget(seen=seen) if seen is not None else Budget(minutes=minutes or DEFAULT_MINUTES)
-
-
 def _set_threads(threads: int | None) -> None:
     if threads is not None and threads != torch.get_num_threads():
         torch.set_num_threads(threads)
@@ -237,50 +225,6 @@ def _decoding(listeners: tuple[Listener, ...]) -> Callable[[int, int], None]:
             listener({"event": "decoding", "done": done, "total": total})
 
     return tell
-
-
-def _circumstances(built: Any, dataset: Dataset, engine: Engine, budget: Budget, options: Options) -> dict[str, Any]:
-    """How this run is done on this machine: run.json's other half. Decides the precision."""
-    engine.precision, speeds = _precision(built, dataset, engine, options.precision)
-    (tick,) = engine.agree([float(options.tick or _tick(budget, speeds, built.batch))])
-    return {
-        "command": list(options.command or sys.argv),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "precision": engine.precision,
-        "probe": speeds,
-        "threads": torch.get_num_threads(),
-        "processes": engine.processes,
-        "tick": int(tick),
-        "judge": options.judge,
-        "watch": options.watch,
-        "look": options.look,
-        "guard": options.guard,
-        "allow_safer": options.allow_safer,
-        "enough": dict(options.enough),
-        "until": options.until,
-        "held_out": str(options.held_out) if options.held_out else None,
-        "checkpoint_minutes": options.checkpoint_minutes,
-        "machine": machine.describe(engine.device),
-        "versions": machine.versions(),
-        "device": str(engine.device),
-    }
-
-
-def _precision(built: Any, dataset: Dataset, engine: Engine, wish: str) -> tuple[str, dict[str, float]]:
-    """The precision asked for, or the faster one; and the measured samples a second of each."""
-    if wish != "auto":
-        return wish, probe.measure(built, dataset, engine, (wish,))
-    speeds = probe.measure(built, dataset, engine)
-    fast = 1.0 if probe.choose(speeds) == "bf16" and not dataset.modality.exact else 0.0
-    (fast,) = engine.agree([fast])
-    return ("bf16" if fast else "fp32"), speeds
-
-
-def _tick(budget: Budget, speeds: dict[str, float], batch: int) -> int:
-    """Samples between two ticks, from the probe's speed."""
-    speed = max(speeds.values())
-    length = budget.seen / TICKS if budget.seen is not None else speed * (budget.minutes or 0) * 60 / TICKS
-    return max(batch, int(min(length, speed * TICK_SECONDS)) // batch * batch)
 
 
 def _folder(run: str | Path | None, runs: Path, label: str, engine: Engine) -> Path:

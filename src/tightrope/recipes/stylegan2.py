@@ -44,8 +44,8 @@ class StyleGAN2:
         "paper512": {"width": 64, "widest": 512, "layers": 8, "batch": 64, "gamma": 0.5, "group": 8, "ema": 20_000.0},
         "paper1024": {"width": 32, "widest": 512, "layers": 8, "batch": 32, "gamma": 2.0, "lr": 2e-3, "ema": 10_000.0},
         "cifar": {
-            "width": 512, "widest": 512, "layers": 2, "batch": 64, "gamma": 0.01, "group": 32, "ema": 500_000.0,
-            "path": 0.0, "mixing": 0.0, "d_architecture": "orig",
+            "width": 512, "widest": 512, "batch": 64, "gamma": 0.01, "group": 32, "ema": 5e5, "path": 0.0, "mixing": 0.0,
+            "d_architecture": "orig",
         },
     }  # fmt: skip
 
@@ -81,9 +81,8 @@ class StyleGAN2:
         widths: dict[str, Any] = {"channel_base": self.width * spec.size, "channel_max": self.widest, "conv_clamp": 256}
         mapping, drawing = {"num_layers": self.layers}, {**widths, "architecture": self.architecture}
         g = StyleGAN2Generator(self.z, classes, self.w, **shape, mapping_kwargs=mapping, synthesis_kwargs=drawing)
-        d = StyleGAN2Critic(
-            classes, **shape, **widths, architecture=self.d_architecture, epilogue_kwargs={"mbstd_group_size": self.group}
-        )
+        compared = {"mbstd_group_size": self.group}
+        d = StyleGAN2Critic(classes, **shape, **widths, architecture=self.d_architecture, epilogue_kwargs=compared)
         made: dict[str, nn.Module] = {"G": g, "D": d}
         if self.path:
             made["paths"] = PathLength()
