@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tightrope.networks.layers.instance import InstanceNorm2d as InstanceNorm2d
+
 Maps = Float[Tensor, "n c h w"]
 
 
@@ -81,27 +83,6 @@ class LayerNorm2d(nn.Module):
 
     def forward(self, x: Maps) -> Maps:
         return F.group_norm(x, 1, self.weight, self.bias, self.eps)
-
-
-class InstanceNorm2d(nn.Module):
-    """Each channel of each sample over its pixels (Ulyanov et al. 2016), by plain arithmetic.
-
-    PyTorch's own has wrong gradients on a CPU, without a word, for a batch of one whose gradient is channels-last.
-    """
-
-    def __init__(self, channels: int, *, affine: bool = False, eps: float = 1e-5) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
-        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
-
-    def forward(self, x: Maps) -> Maps:
-        wide = x.to(torch.promote_types(x.dtype, torch.float32))
-        centred = wide - wide.mean((2, 3), keepdim=True)
-        scale = torch.rsqrt(centred.square().mean((2, 3), keepdim=True) + self.eps)
-        if self.weight is None or self.bias is None:
-            return (centred * scale).to(x.dtype)
-        return torch.addcmul(self.bias[:, None, None], centred, scale * self.weight[:, None, None]).to(x.dtype)
 
 
 class PixelNorm(nn.Module):

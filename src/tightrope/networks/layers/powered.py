@@ -1,0 +1,59 @@
+"""Spectral normalisation as networks carry it that were saved by PyTorch's first one. Axis: O outputs, I everything else of a weight.
+
+Miyato et al. 2018, algorithm 1. `spectral` has the rule of PyTorch's parametrisation, left singular vector first; before it
+(`torch.nn.utils.spectral_norm`, with which Real-ESRGAN's critic was trained) the right one came first, and the tensors had other
+names. Both use the stored vectors outside training, and agree once these have settled.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tightrope.networks.layers.spectral import leading
+
+
+class PoweredConv2d(nn.Conv2d):
+    """`nn.Conv2d` over its largest singular value: v = norm(W^T u), then u = norm(W v), in each pass of training.
+
+    Its tensors are `weight_orig`, `weight_u` and `weight_v`. Initialise the weight, then call `settle_`.
+    """
+
+    weight_u: Tensor
+    weight_v: Tensor
+
+    def __init__(self, *args: Any, eps: float = 1e-12, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.eps = eps
+        weight = self.weight
+        del self.weight
+        self.weight_orig = weight
+        u, v = leading(weight.flatten(1))
+        self.register_buffer("weight_u", u)
+        self.register_buffer("weight_v", v)
+
+    @torch.no_grad()
+    def settle_(self) -> None:
+        """Take the exact singular vectors of the weight as it is now."""
+        u, v = leading(self.weight_orig.flatten(1))
+        self.weight_u.copy_(u)
+        self.weight_v.copy_(v)
+
+    def normalised(self) -> Float[Tensor, "o i h w"]:
+        """The weight that this pass works with."""
+        weight = self.weight_orig
+        with torch.autocast(weight.device.type, enabled=False):
+            matrix = weight.flatten(1)
+            if self.training:
+                with torch.no_grad():
+                    self.weight_v.copy_(F.normalize(matrix.mT @ self.weight_u, dim=0, eps=self.eps))
+                    self.weight_u.copy_(F.normalize(matrix @ self.weight_v, dim=0, eps=self.eps))
+            u, v = self.weight_u.clone(), self.weight_v.clone()  # the next pass writes into the stored ones
+            return weight / (u @ (matrix @ v))
+
+    def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o h2 w2"]:
+        return self._conv_forward(input, self.normalised(), self.bias)
