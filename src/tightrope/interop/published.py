@@ -34,6 +34,22 @@ class Makes:
     classes: int = 0
 
 
+@dataclasses.dataclass(frozen=True)
+class Translates:
+    """What a network makes of pictures: from `inputs` channels a picture of `outputs` channels, `scale` times as large.
+
+    Attributes:
+        multiple: the given picture's sides are multiples of it.
+        darkest: the value of black; white is 1.
+    """
+
+    inputs: int
+    outputs: int
+    scale: int = 1
+    multiple: int = 1
+    darkest: float = -1.0
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Player:
     """One network of a published system.
@@ -45,7 +61,9 @@ class Player:
         call: the network, called as the reference's is; None where it has the published call itself, and is handed out bare.
         read: what is done to a file's keys first: older ways of writing them become the reference's.
         constants: tensors that the reference stores and ours computes.
-        makes: what a generator makes; None for a discriminator.
+        unused: keys that old files have and the reference leaves unread; they are kept, so that the file can be written back.
+        makes: what a generator makes; None for what is none.
+        translates: what a network that is given pictures makes of them; None for others.
         refusal: why the reference cannot hold such a network, although it is of the right kind; None where it can.
     """
 
@@ -55,13 +73,20 @@ class Player:
     call: Callable[..., Tensor] | None
     read: Callable[[State], State] = dict
     constants: Callable[[Any], State] = lambda net: {}
+    unused: Callable[[Any], Collection[str]] = lambda net: ()
     makes: Callable[[Any], Makes] | None = None
+    translates: Callable[[Any], Translates] | None = None
     refusal: Callable[[Any], str | None] = lambda net: None
 
 
 def unchanged(net: nn.Module) -> Names:
     """Our names are the reference's."""
     return {key: key for key in net.state_dict()}
+
+
+def plainly(net: nn.Module, x: Tensor) -> Tensor:
+    """Called as ours is."""
+    return net(x)
 
 
 class Published(nn.Module):
@@ -136,13 +161,13 @@ def rebuilt(player: Player, state: State, hints: Mapping[str, Any]) -> nn.Module
         first = str(error).partition("\n")[0]
         raise InputError(f"no such network has tensors of these shapes, or takes these hints ({first}).") from error
     names, constants = player.names(net), player.constants(net)
-    _fill(net, names, given, constants)
+    _fill(net, names, given, constants, set(player.unused(net)))
     extras = {key: value.detach().clone() for key, value in given.items() if key not in set(names.values())}
     kept = {ours: theirs for ours, theirs in names.items() if theirs in given}
     return net if player.call is None else Published(net, player.call, kept, extras)
 
 
-def _fill(net: nn.Module, names: Names, given: State, constants: State) -> None:
+def _fill(net: nn.Module, names: Names, given: State, constants: State, unused: Collection[str]) -> None:
     """Bring the file's tensors in."""
     ours = net.state_dict()
     shapes = {theirs: ours[key].shape for key, theirs in names.items()} | {key: value.shape for key, value in constants.items()}
@@ -150,7 +175,7 @@ def _fill(net: nn.Module, names: Names, given: State, constants: State) -> None:
     complaints = {
         "missing": [key for key in names.values() if key not in given and not OPTIONAL.search(key)],
         "of another shape": [_misshapen(key, given[key], shapes[key]) for key in there if given[key].shape != shapes[key]],
-        "unknown": [key for key in given if key not in shapes and not HARMLESS.search(key)],
+        "unknown": [key for key in given if key not in shapes and key not in unused and not HARMLESS.search(key)],
         "not the constant that they should be": [
             key for key in there if key in constants and _differs(given[key], constants[key])
         ],

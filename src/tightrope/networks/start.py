@@ -6,7 +6,7 @@ from torch import nn
 
 
 def small(module: nn.Module) -> None:
-    """Weights from N(0, 0.02), gains of batch normalisation from N(1, 0.02), shifts 0: Radford et al. 2015, section 4; Isola et al.
+    """Weights from N(0, 0.02), gains of batch normalisation from N(1, 0.02), shifts 0: Radford et al. 2015, section 4.
 
     For `net.apply(small)`.
     """

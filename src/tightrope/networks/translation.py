@@ -1,8 +1,8 @@
-"""ResNet translators: pictures to pictures of the same size through residual blocks at a lower one. Axis: N batch, C channel, H W.
+"""ResNet translators: pictures to pictures of the same size through residual blocks at a lower one. Axis: N, C, H W.
 
-Johnson et al. 2016, "Perceptual losses for real-time style transfer" (the architecture); Zhu et al. 2017, "Unpaired image-to-image
-translation", appendix 7.2 (CycleGAN's: c7s1-64, d128, d256, R256 x 9, u128, u64, c7s1-3); Wang et al. 2018, "High-resolution image
-synthesis", section 3.2 and appendix 6.1 (pix2pixHD's global and local networks: four halvings, every convolution with a bias).
+Johnson et al. 2016, "Perceptual losses for real-time style transfer" (the architecture); Zhu et al. 2017, "Unpaired image-to-
+image translation", appendix 7.2 (CycleGAN's: c7s1-64, d128, d256, R256 x 9, u128, u64, c7s1-3); Wang et al. 2018, "High-
+resolution image synthesis", section 3.2 and appendix 6.1 (pix2pixHD: four halvings, all convolutions biased).
 Names are those of the widely used PyTorch versions (`model.10.conv_block.5.weight`). Pictures are in [-1, 1].
 """
 

@@ -1,8 +1,8 @@
 """U-Nets: pictures to pictures, or to a judgement of every pixel, through all sizes and back. Axis: N batch, C channel, H W.
 
-Isola et al. 2017, "Image-to-image translation with conditional adversarial networks", section 6.1.1 (pix2pix's generator, C64-C128-
-C256-C512 x 5 and back, halves of the hidden values dropped in the inner layers); Wang et al. 2021, "Real-ESRGAN", section 3.3
-(a critic of every pixel, with spectral normalisation). Names are those of the widely used PyTorch versions.
+Isola et al. 2017, "Image-to-image translation with conditional adversarial networks", section 6.1.1 (pix2pix's generator: 64,
+128, 256 and five times 512 channels and back, half of the hidden values dropped within); Wang et al. 2021, "Real-ESRGAN",
+section 3.3 (a critic of every pixel, with spectral normalisation). Names are those of the widely used PyTorch versions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,15 @@ class Level(nn.Module):
     where it halves.
     """
 
-    def __init__(self, halve: nn.Module, inner: nn.Module | None, double: nn.Module, *, norms: tuple, drop: bool = False) -> None:
+    def __init__(
+        self,
+        halve: nn.Module,
+        inner: nn.Module | None,
+        double: nn.Module,
+        *,
+        norms: tuple[nn.Module | None, nn.Module | None],
+        drop: bool = False,
+    ) -> None:
         super().__init__()
         on_halved, on_doubled = norms
         self.outermost = on_doubled is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tightrope.interop.reading import pictures
 from tightrope.interop.reading.arrays import Tensor
 
 State = Mapping[str, Tensor]
@@ -22,9 +23,7 @@ MARKS = (  # all of these names -> the system
 REFUSED = (  # all of these names -> what it is, in words
     (("conv1.conv.weight", "style.1.weight"), "StyleGAN2 in the layout of rosinality's PyTorch version"),
     (("convs.0.conv1.0.weight", "final_linear.0.weight"), "a StyleGAN2 critic in the layout of rosinality's PyTorch version"),
-    (("conv_first.weight", "conv_last.weight"), "a super-resolution network (ESRGAN)"),
-    (("model.1.weight", "model.10.conv_block.1.weight"), "a CycleGAN generator"),
-    (("model.model.0.weight",), "a U-Net of pix2pix"),
+    (("conv_first.weight", "conv_last.weight"), "a super-resolution network (of another kind than ESRGAN)"),
 )
 
 
@@ -34,17 +33,17 @@ def system(state: State) -> str | None:
         if all(name in state for name in names):
             return found
     first = next((name for name in state if name.startswith("main.")), None)
-    return _plain_stack(state, first) if first else None
+    return _plain_stack(state, first) if first else pictures.system(state)
 
 
 def refused(state: State) -> str | None:
     """What it is, where it is known and not read."""
-    return next((words for names, words in REFUSED if all(name in state for name in names)), None)
+    return next((words for names, words in REFUSED if all(name in state for name in names)), None) or pictures.refused(state)
 
 
 def role(found: str) -> str:
     """G or D."""
-    return "G" if found.endswith("generator") else "D"
+    return "D" if found.endswith("discriminator") or found in pictures.CRITICS else "G"
 
 
 def _plain_stack(state: State, first: str) -> str | None:

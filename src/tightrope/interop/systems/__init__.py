@@ -1,6 +1,7 @@
 """The published systems, one file each: how its players are rebuilt from their tensors. Importing this package imports none.
 
-A system's file is found by its name; its `PLAYERS` are what it has: `PLAYERS["generator"]` of dcgan.py is "dcgan-generator".
+A system's file is found by its name; its `PLAYERS` are what it has: `PLAYERS["generator"]` of dcgan.py is "dcgan-generator". One
+network that is known by the system's own name is `PLAYERS[""]`: that of rrdbnet.py is "rrdbnet".
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from tightrope.interop.published import Player, Published, rebuilt
 
 SHELF = Shelf(Path(__file__).parent, "tightrope.interop.systems", "system")
 PARALLEL = "module."  # before every key of a network that was trained on several devices
+WITHIN = ("params_ema", "params")  # where BasicSR puts a state dict; the averaged one is the published one
 
 
 def names() -> list[str]:
     """Every system and player: "dcgan-discriminator", "dcgan-generator" ..."""
-    return sorted(f"{system}-{player}" for system in SHELF.names() for player in _players(system))
+    return sorted(f"{system}-{player}" if player else system for system in SHELF.names() for player in _players(system))
 
 
 def player(system: str) -> Player:
@@ -91,7 +93,10 @@ def _players(system: str) -> dict[str, Player]:
 
 
 def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors without the prefix of networks that were trained on several devices."""
+    """The tensors without what stands around them: a dictionary, the prefix of networks that were trained on several devices."""
+    held = next((state[name] for name in WITHIN if isinstance(state.get(name), Mapping)), None)
+    if held is not None:
+        return _plain(held)  # type: ignore[arg-type]
     other = next((key for key, value in state.items() if not isinstance(key, str) or not isinstance(value, Tensor)), None)
     if other is not None:
         raise InputError(f"{other!r} is no tensor with a name; pass the network's state dict, not the whole file.")

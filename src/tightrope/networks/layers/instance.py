@@ -1,4 +1,4 @@
-"""Instance normalisation: each channel of each sample over its pixels (Ulyanov et al. 2016). Axis: N batch, C channel, H W pixels.
+"""Instance normalisation: each channel of each sample over its pixels (Ulyanov et al. 2016). Axis: N, C, H W pixels.
 
     y = (x - m) r,   r = 1 / sqrt(var + eps)          dx = r (g - mean g - y mean(g y))
 

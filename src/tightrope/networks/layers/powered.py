@@ -1,4 +1,4 @@
-"""Spectral normalisation as networks carry it that were saved by PyTorch's first one. Axis: O outputs, I everything else of a weight.
+"""Spectral normalisation in the order and under the names of PyTorch's first one. Axis: O outputs, I all else of a weight.
 
 Miyato et al. 2018, algorithm 1. `spectral` has the rule of PyTorch's parametrisation, left singular vector first; before it
 (`torch.nn.utils.spectral_norm`, with which Real-ESRGAN's critic was trained) the right one came first, and the tensors had other
@@ -14,13 +14,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tightrope.networks.layers.spectral import leading
-
 
 class PoweredConv2d(nn.Conv2d):
     """`nn.Conv2d` over its largest singular value: v = norm(W^T u), then u = norm(W v), in each pass of training.
 
-    Its tensors are `weight_orig`, `weight_u` and `weight_v`. Initialise the weight, then call `settle_`.
+    Its tensors are `weight_orig`, `weight_u` and `weight_v`. The vectors start at random, and settle in the first passes.
     """
 
     weight_u: Tensor
@@ -32,16 +30,8 @@ class PoweredConv2d(nn.Conv2d):
         weight = self.weight
         del self.weight
         self.weight_orig = weight
-        u, v = leading(weight.flatten(1))
-        self.register_buffer("weight_u", u)
-        self.register_buffer("weight_v", v)
-
-    @torch.no_grad()
-    def settle_(self) -> None:
-        """Take the exact singular vectors of the weight as it is now."""
-        u, v = leading(self.weight_orig.flatten(1))
-        self.weight_u.copy_(u)
-        self.weight_v.copy_(v)
+        self.register_buffer("weight_u", F.normalize(torch.randn(weight.shape[0]), dim=0))
+        self.register_buffer("weight_v", F.normalize(torch.randn(weight[0].numel()), dim=0))
 
     def normalised(self) -> Float[Tensor, "o i h w"]:
         """The weight that this pass works with."""
