@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -204,6 +205,20 @@ def test_recipes_without_styles_are_steered_in_z(file: Path, tmp_path: Path, cap
     assert code == 2 and "--truncation" in said["error"]
     code, said, _ = run(capsys, "sample", file, "--gif", "--psi", "0.5", "--out", tmp_path, recipe=levels.__file__)
     assert code == 2 and "explore RUN walk" in said["error"]
+
+
+def test_a_run_keeps_what_was_explored_and_its_report_shows_it(
+    halves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "run"
+    place.mkdir()
+    shutil.copy(halves, place / "generator.safetensors")
+    (place / "run.json").write_text(json.dumps({"recipe": {"file": styles.__file__}}))
+    code, said, _ = run(capsys, "explore", place, "mix", "--space", "w")
+    assert code == 0 and said["written"] == [str(place / "explored" / "mix.png")]
+    assert 'id="steering"' in (place / "report.html").read_text()
+    code, said, _ = run(capsys, "explore", halves, "mix", "--space", "w")
+    assert code == 2 and said["error"].startswith("--out:")
 
 
 def test_strengths_are_read_both_ways() -> None:

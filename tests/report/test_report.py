@@ -121,6 +121,16 @@ def test_report_holds_the_whole_run(finished: Path) -> None:
     assert "{{" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
 
 
+def test_what_was_explored_is_shown(finished: Path) -> None:
+    assert 'id="steering"' not in build(finished).read_text()
+    (finished / "explored" / "deep").mkdir(parents=True)
+    Image.new("RGB", (16, 16), "teal").save(finished / "explored" / "deep" / "<b>mix.png")
+    (finished / "explored" / "large.gif").write_bytes(bytes(4_000_000))
+    page = build(finished).read_text()
+    assert 'id="steering"' in page and "deep/&lt;b&gt;mix.png" in page and "<b>mix" not in page
+    assert "large.gif (too large" in page and page.count("data:image/gif") == 0
+
+
 def test_nothing_is_loaded_from_the_network(finished: Path) -> None:
     page = build(finished).read_text(encoding="utf-8")
     addresses = re.findall(r"""(?:src|href|action|data|poster)\s*=\s*["']([^"']*)""", page)

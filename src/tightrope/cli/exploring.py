@@ -50,7 +50,7 @@ examples:
 
 def _shared(parser: Parser) -> None:
     add = parser.add_argument
-    add("--out", metavar="DIR", required=True, type=Path, help="where the files go")
+    add("--out", metavar="DIR", type=Path, help="where the files go (default: RUN/explored, which the run's report shows)")
     add("--recipe", metavar="FILE", help="the recipe's file, where the run was trained with your own")
     add("--best", action="store_true", help="the weights whose samples were the best, not the last ones")
     add("--space", metavar="S", help="z (default; every recipe) or w (generators with styles)")
@@ -105,6 +105,10 @@ def explore(asked: Namespace) -> None:
     for flag, actions in ONLY.items():
         if getattr(asked, flag) is not None and asked.action not in actions:
             raise InputError(f"--{flag}: is for {', '.join(actions)}; leave it out of {asked.action}.")
+    if asked.out is None and not Path(asked.run).is_dir():
+        raise InputError(f"--out: {asked.run} is no run that files could be kept with; say where they go.")
+    asked.within = asked.out is None
+    asked.out = asked.out or Path(asked.run) / "explored"
     if asked.out.exists() and not asked.out.is_dir():
         raise InputError(f"--out {asked.out}: is a file; name a directory.")
     strengths(asked.strengths)

@@ -21,11 +21,13 @@ def arguments(parser: Parser) -> None:
         "Read another project's checkpoint without running anything in it, and write its networks as safetensors."
     )
     parser.epilog = """read are: .pkl of StyleGAN2-ADA, StyleGAN3, R3GAN, and of TensorFlow StyleGAN2 and progressive GAN;
-.pth, .pt, .bin and .safetensors of DCGAN, WGAN, BigGAN, progressive GAN, R3GAN and StyleGAN. Nothing in a file is ever executed.
+.pth, .pt, .bin and .safetensors of DCGAN, WGAN, BigGAN, progressive GAN, R3GAN, StyleGAN, CycleGAN, pix2pix, pix2pixHD, ESRGAN
+and Real-ESRGAN; .param (with its .bin) of Real-ESRGAN's ncnn networks. Nothing in a file is ever executed.
 
 examples:
   tightrope import ffhq.pkl --out ffhq
-  tightrope sample ffhq/G_ema.safetensors --seeds 0-15 --out samples"""
+  tightrope sample ffhq/G_ema.safetensors --seeds 0-15 --out samples
+  tightrope import realesrgan-x4plus.param --out x4plus"""
     parser.add_argument("file", metavar="FILE", help="the checkpoint")
     parser.add_argument("--out", metavar="DIR", required=True, help="where the files go; those of the same names are replaced")
 
@@ -74,8 +76,16 @@ def _write(out: Path, source: Path, opened: Any, name: str) -> dict[str, Any]:
         "system": net.system,
         "parameters": sum(value.numel() for value in state.values()),
         "resolution": resolution(net.state, net.hints),
+        "translates": _translates(net.system),
         "file": str(path),
     }
+
+
+def _translates(system: str) -> bool:
+    """Whether the network is one that is given pictures and makes others of them."""
+    from tightrope.interop import systems
+
+    return system in systems.names() and systems.player(system).translates is not None
 
 
 def _plain() -> Any:
@@ -106,7 +116,11 @@ def _say(opened: Any, rows: list[dict[str, Any]]) -> None:
         print(f"{row['name']:<{max(width, 7)}}  {row['system']:<26}{row['parameters']:>13,}  {size}")
     print(f"\nlicence  {opened.licence or 'unknown: check where you got this file.'}")
     makers = [row for row in rows if row["system"].endswith("generator")]
-    if makers:
+    translators = [row for row in rows if row["translates"]]
+    if translators:
+        best = next((row for row in translators if "ema" in row["name"].lower()), translators[0])
+        print(f"files    {Path(best['file']).parent}\npictures tightrope translate {best['file']} PICTURE --out OUT")
+    elif makers:
         best = next((row for row in makers if "ema" in row["name"].lower() or "shadow" in row["name"]), makers[0])
         print(f"files    {Path(best['file']).parent}\nsamples  tightrope sample {best['file']} --seeds 0-15 --out samples")
     else:

@@ -45,6 +45,8 @@ def steer(asked: Namespace) -> None:
     generator = api.Run(asked.run, asked.recipe).generator(best=True) if asked.best else api.load(asked.run, asked.recipe)
     work = Work(asked, generator)
     {"mix": work.mix, "walk": work.walk, "directions": work.find, "attribute": work.learn, "slide": work.slide}[asked.action]()
+    if asked.within:
+        api.Run(asked.run, asked.recipe).report()
     work.say()
 
 

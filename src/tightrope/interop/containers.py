@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,7 @@ child.main(out)
 KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP")  # of the environment
 SLACK = 10.0  # seconds beyond what a process may compute, for a busy machine
 LINE = 64 << 20  # characters of one message
+NCNN = b"7767517"  # how the text of an ncnn network begins
 
 
 def open(path: Path, progress: Progress | None = None) -> Opened:
@@ -59,9 +61,10 @@ def open(path: Path, progress: Progress | None = None) -> Opened:
         what = "is a folder; name the file itself" if path.is_dir() else "no such file"
         raise InputError(f"{path}: {what}.")
     with tempfile.TemporaryDirectory(prefix="tightrope-", ignore_cleanup_errors=True) as folder:
-        require_space(Path(folder), path.stat().st_size, f"reading {path.name}")
+        whole = _whole(path, Path(folder))
+        require_space(Path(folder), whole.stat().st_size, f"reading {path.name}")
         weights = Path(folder) / "weights.safetensors"
-        answer = ask(path, weights, progress)
+        answer = ask(whole, weights, progress)
         if "report" not in answer:
             raise KINDS[answer["error"]](f"{path}: {answer['message']}{_advice(answer['error'])}")
         if answer["note"]:
@@ -73,6 +76,23 @@ def open(path: Path, progress: Progress | None = None) -> Opened:
             for i, net in enumerate(report["nets"])
         }
     return Opened(report["container"], nets, report["licence"], report["sha256"])
+
+
+def _whole(path: Path, folder: Path) -> Path:
+    """The file; of an ncnn network both in one, the layers (.param) and then the numbers that lie beside them (.bin)."""
+    with path.open("rb") as layers:
+        if layers.read(len(NCNN)) != NCNN:
+            return path
+        numbers = path.with_suffix(".bin")
+        if not numbers.is_file() or numbers == path:
+            raise InputError(f"{numbers}: no such file; an ncnn network is two files of one name, .param and .bin.")
+        require_space(folder, path.stat().st_size + numbers.stat().st_size, f"reading {path.name}")
+        layers.seek(0)
+        whole = folder / "network.ncnn"
+        with whole.open("wb") as both, numbers.open("rb") as rest:
+            shutil.copyfileobj(layers, both)
+            shutil.copyfileobj(rest, both)
+    return whole
 
 
 def _advice(kind: str) -> str:

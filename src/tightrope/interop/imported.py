@@ -71,6 +71,10 @@ def opened(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Parts:
     """
     system = header.get("system", "")
     player = systems.player(system)
+    if player.translates is not None:
+        raise InputError(
+            f"{system}: turns pictures into pictures; give it some with `tightrope translate FILE PICTURE --out OUT`."
+        )
     if player.makes is None:
         raise InputError(f"{system}: judges samples and makes none; name the file of a generator, such as G_ema.safetensors.")
     built = systems.build(system, tensors, _hints(header))

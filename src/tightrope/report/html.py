@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tightrope.core.files import write_text
-from tightrope.report import balance, classes, curves, pictures, sections
+from tightrope.report import balance, classes, curves, explored, pictures, sections
 from tightrope.report.records import Record, number, read_events, read_metrics, read_run, summary, ticks
 from tightrope.report.words import count, duration, esc, moment
 
@@ -35,13 +35,14 @@ def render(run: Path) -> str:
     record, events, metrics, facts = read_run(run), read_events(run), read_metrics(run), summary(run)
     moments = ticks(events)
     shown, by_class = pictures.gallery(run, events), classes.section(record, run, events, metrics)
-    balanced = balance.section(events)
+    balanced, steered = balance.section(events), explored.section(run)
     main = {
         "header": sections.header(record, facts),
         "tiles": sections.tiles(record, facts, run),
         "samples": samples(record, shown, moments),
         "balance": balanced,
         "classes": by_class,
+        "steering": steered,
         "curves": curves_section(moments),
         "metrics": sections.metrics(metrics),
         "recipe": sections.recipe(record),
@@ -63,6 +64,7 @@ def render(run: Path) -> str:
             "Samples",
             *(["Balance"] if balanced else []),
             *(["Classes"] if by_class else []),
+            *(["Steering"] if steered else []),
             "Curves",
             "Metrics",
             "Recipe",

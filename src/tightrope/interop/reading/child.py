@@ -16,7 +16,7 @@ import time
 from typing import Any, BinaryIO
 
 from tightrope.core.errors import InputError
-from tightrope.interop.reading import door, legacy_tf, nvidia, plain_files, safefile
+from tightrope.interop.reading import door, legacy_tf, ncnn, ncnn_known, nvidia, plain_files, safefile
 from tightrope.interop.reading.errors import DamagedFile, UnknownFile, shown
 from tightrope.interop.reading.limits import FILE, Budget
 from tightrope.interop.reading.networks import Contents, Net, check
@@ -97,6 +97,10 @@ def recognise(data: memoryview, budget: Budget) -> Contents:
         return plain_files.read(root, Tensors(budget, storages), "PyTorch file of the format before 1.6")
     if safefile.is_safetensors(data):
         return _safetensors(data, budget)
+    if ncnn.MAGIC.match(data):
+        return ncnn_known.contents(data, budget)
+    if data[: len(ncnn.WEIGHTS)] == ncnn.WEIGHTS:
+        raise UnknownFile("these are the numbers of an ncnn network; name the .param that lies beside it, which says its layers.")
     if data[0] != 0x80 and bytes(data[:1]) not in (b"(", b"c", b"]", b"}", b")", b"i", b"I", b"N", b"S", b"V", b"."):
         raise UnknownFile(f"it is no checkpoint: it begins with {bytes(data[:8])!r}.")
     try:
