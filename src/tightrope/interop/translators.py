@@ -26,7 +26,10 @@ from tightrope.networks.translation import Norm, Pad, ResNetTranslator
 
 MOMENTS = ("running_mean", "running_var", "num_batches_tracked")
 BLOCK = r"model\.(\d+)\.conv_block\.\d+\.weight"
-PLACES = {(1, 5): (True, False), (1, 6): (True, True), (0, 3): (False, False), (0, 4): (False, True)}  # -> (padded, dropout)
+# places of a residual block's convolutions -> (padded by layers, values dropped)
+PLACES: dict[tuple[int, ...], tuple[bool, bool]] = {
+    (1, 5): (True, False), (1, 6): (True, True), (0, 3): (False, False), (0, 4): (False, True),
+}  # fmt: skip
 
 
 def norm_of(
@@ -87,7 +90,7 @@ def block(tensors: Tensors, place: str, hints: Mapping[str, Any]) -> tuple[Pad, 
     """(what pads, whether values are dropped) in the residual block at this place: layers in between shift the convolutions."""
     head = rf"{place}.conv_block".replace(".", r"\.")
     kernels = [key for key in tensors.matching(rf"{head}\.\d+\.weight") if tensors.state[key].dim() == 4]
-    found = PLACES.get(tuple(int(key.split(".")[-2]) for key in kernels))  # type: ignore[call-overload]
+    found = PLACES.get(tuple(int(key.split(".")[-2]) for key in kernels))
     if found is None:
         raise InputError(f"{place}.conv_block has not its two convolutions; take the system that the file is of.")
     padded, dropout = found

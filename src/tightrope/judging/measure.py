@@ -14,6 +14,7 @@ from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.files import cache_root
 from tightrope.judging.lpips import perceptual_records
+from tightrope.judging.motion import motion_records
 from tightrope.judging.pairing import Progress
 from tightrope.judging.subjects import Asked, Case, Subject, open_case
 from tightrope.metrics import by_class, extractors, judge
@@ -47,7 +48,7 @@ def evaluate(
     case, seed = open_case(what, data, asked, progress), asked.get("seed", 0)
     extractor = resolve(asked.get("extractor"), asked.get("weights"), case.data, progress)
     path = place_for(out, case.subject.file("metrics.jsonl"))
-    records = measure(case, extractor, seed, quick, progress)
+    records = measure(case, extractor, seed, quick, progress) + ([] if quick else motion_records(case, seed))
     if perceptual:
         records += perceptual_records(case, seed)
     keep(path, records)

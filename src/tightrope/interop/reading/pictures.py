@@ -27,9 +27,9 @@ FIRST = 10  # block of CycleGAN's generator
 
 def system(state: State) -> str | None:
     """Such as "cyclegan-resnet"; None where it is none of those that are read."""
-    for names, found in MARKS:
+    for names, marked in MARKS:
         if all(name in state for name in names):
-            return found
+            return marked
     blocks = [int(found[1]) for name in state if (found := BLOCK.match(name))]
     if blocks and _kernel(state, "model.1.weight") == 7:
         return _resnet(state, min(blocks))
