@@ -46,7 +46,7 @@ class Side:
     def __init__(self, g: nn.Module, d: nn.Module, widths: dict[str, Any], *, ours: bool) -> None:
         self.g, self.d, self.ours = copy.deepcopy(g), copy.deepcopy(d), ours
         self.stepping, self.learned = False, list[Tensor]()
-        how: dict[str, Any] = {"lr": 2e-3, "betas": (0.0, 0.99)} | ({"fused": True} if ours else {})
+        how: dict[str, Any] = {"lr": 0.0, "betas": (0.0, 0.99)} | ({"fused": True} if ours else {})
         self.adam = [torch.optim.Adam(net.parameters(), **how) for net in (self.g, self.d)]
         states = [{**dict(net.named_parameters()), **dict(net.named_buffers())} for net in (self.g, self.d)]
         layers = self.g.num_ws

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 
+from tightrope.balance import remedies
 from tightrope.balance.decision import Decision, Facts
 from tightrope.balance.guardian import Guardian
 from tightrope.balance.remedies import step
@@ -142,6 +144,19 @@ def test_the_best_state_is_delivered_where_the_last_is_clearly_worse() -> None:
     assert not remedies_of(found)
     decision = guardian.finish(4000)
     assert decision.back_to and decision.back_to < 3500 and decision.told
+
+
+def test_nobody_who_leads_is_given_more() -> None:
+    slow = dataclasses.replace(
+        facts(), sizes={"G": 10.0, "D": 10.0}
+    )  # both move by little: the first thing to try is to be faster
+    assert remedies.choices("stalled", slow, Turns(), ())[0] is remedies.both_faster
+    assert remedies.faster_d not in remedies.choices(
+        "D overpowers", dataclasses.replace(slow, sizes={"G": 0.1, "D": 10.0}), Turns(), ()
+    )
+    assert remedies.faster_g not in remedies.choices(
+        "G overpowers", dataclasses.replace(slow, sizes={"G": 10.0, "D": 0.1}), Turns(), ()
+    )
 
 
 def test_slow_beginnings_without_a_target_are_not_touched() -> None:

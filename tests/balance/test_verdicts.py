@@ -65,6 +65,17 @@ COURSES = {
 }  # fmt: skip
 
 
+def test_a_lead_alone_is_no_overpowering_d() -> None:
+    """D tells samples apart in the middle of many a good run: as long as it is not sure of it, G is taught."""
+    change, _ = COURSES["D overpowers"]
+
+    def unsure(tick: int, random: object) -> dict[str, float]:
+        return {**change(tick, random), **({"D/adversarial": 0.6} if tick >= 15 else {})}
+
+    assert conclude(course(change)).name == "D overpowers"
+    assert conclude(course(unsure)).name != "D overpowers"
+
+
 @pytest.mark.parametrize("name", COURSES)
 def test_what_is_planted_is_found_where_it_began(name: str) -> None:
     change, start = COURSES[name]

@@ -130,11 +130,17 @@ FOR: dict[str, tuple[Remedy, ...]] = {
     "stalled": (both_faster, penalised, safer, safer_slower),
     "memorising": (augmented, slower_d),
 }
+FEEDS: dict[str, tuple[Remedy, ...]] = {  # what would make the one who leads lead by more
+    "D overpowers": (faster_d, slower_g),
+    "memorising": (faster_d, slower_g),
+    "G overpowers": (faster_g, slower_d),
+}
 
 
 def choices(verdict: str, facts: Facts, turns: Turns, tried: tuple[str, ...]) -> list[Remedy]:
     """What is left to do about a verdict, the first first: known to do something here, allowed, not tried before."""
     found = [*_first(facts, turns), *FOR.get(verdict, ())]
+    found = [remedy for remedy in found if remedy not in FEEDS.get(verdict, ())]
     allowed = [r for r in found if r.needs <= facts.knobs and r.name not in tried and (facts.safer or "safer" not in r.needs)]
     steps = [step(facts, turns, player) for player in ("G", "D")]
     if max(steps) > STEP:

@@ -51,7 +51,7 @@ class PatchCritic(nn.Module):
             stack += [conv, norm(widths[k]), nn.LeakyReLU(SLOPE)]
         stack.append(nn.Conv2d(widths[-1], 1, 4, 1, pad))
         self.model = nn.Sequential(*stack, *([nn.Sigmoid()] if sigmoid else []))
-        self.inputs, self.width, self.layers = inputs, width, layers
+        self.inputs, self.width, self.layers, self.pad = inputs, width, layers, pad
         self.apply(small)
 
     def forward(self, x: Maps) -> Float[Tensor, "n 1 h2 w2"]:

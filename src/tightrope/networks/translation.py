@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tightrope.networks.layers.instance import InstanceNorm2d
+from tightrope.networks.layers.tiled import TiledConv2d
 from tightrope.networks.shapes import widened
 from tightrope.networks.start import small
 
@@ -37,7 +38,7 @@ class ResBlock(nn.Module):
 
         def convolution() -> list[nn.Module]:
             before = [pad(1)] if pad else []
-            return [*before, nn.Conv2d(width, width, 3, padding=0 if pad else 1, bias=bias), norm(width)]
+            return [*before, TiledConv2d(width, width, 3, padding=0 if pad else 1, bias=bias), norm(width)]
 
         half = [nn.Dropout(0.5)] if dropout else []
         self.conv_block = nn.Sequential(*convolution(), nn.ReLU(), *half, *convolution())

@@ -1,7 +1,7 @@
 """The pool of earlier fakes that a critic is shown in place of the newest. Axis: N batch, S places of the pool.
 
-Shrivastava et al. 2017, "Learning from simulated and unsupervised images", section 2.3; Zhu et al. 2017 (CycleGAN), appendix 7.1: 50
-pictures, and with an even chance one of them for each new one, which takes its place.
+Shrivastava et al. 2017, "Learning from simulated and unsupervised images", section 2.3; Zhu et al. 2017 (CycleGAN), appendix 7.1:
+50 pictures, and with an even chance one of them for each new one, which takes its place.
 
     pool = ImagePool(50, (3, 128, 128))        # a player without parameters: its pictures are in checkpoints
     shown = pool(fakes.detach())

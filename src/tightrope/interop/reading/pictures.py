@@ -44,11 +44,10 @@ def refused(state: State) -> str | None:
 
 
 def _resnet(state: State, first: int) -> str | None:
-    """CycleGAN's generator halves twice, and its batch norms take the place of biases."""
+    """CycleGAN's generator halves twice; pix2pixHD's, four times unless it was told otherwise."""
     if refused(state):
         return None
-    biased = "model.1.bias" in state and {"model.2.weight", "model.2.running_var"} <= state.keys()
-    return "cyclegan-resnet" if first == FIRST and not biased else "pix2pixhd-global"
+    return "cyclegan-resnet" if first == FIRST else "pix2pixhd-global"
 
 
 def _stack(state: State) -> str | None:

@@ -26,4 +26,12 @@ def discriminator(tensors: Tensors, hints: Mapping[str, Any]) -> nn.Module:
     return PatchCritic(inputs, width=width, layers=layers, norm=norm, bias=bias, sigmoid=sigmoid)
 
 
-PLAYERS = {"": Player(build=discriminator, kinds=(PatchCritic,), names=unchanged, call=plainly, unused=unread)}
+def _refusal(net: PatchCritic) -> str | None:
+    return None if net.pad == 1 else f"this critic pads by {net.pad} pixels, and the reference's by 1."
+
+
+PLAYERS = {
+    "": Player(
+        build=discriminator, kinds=(PatchCritic,), names=unchanged, call=plainly, unused=unread, refusal=_refusal
+    ),
+}  # fmt: skip

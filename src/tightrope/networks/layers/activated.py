@@ -88,29 +88,37 @@ def bent(x: Tensor, slope: float, clamp: float | None = None) -> Tensor:
         return x
     if x.requires_grad and torch.is_grad_enabled():
         return _Bent.apply(x, slope, clamp)
-    return _bend(x, slope, clamp)[0]
-
-
-def _bend(x: Tensor, slope: float, clamp: float | None) -> tuple[Tensor, bool]:
-    """The result, and whether anything was clamped: on a CPU that is looked at, for it seldom is, and looking costs less."""
     y = x if slope == 1 else F.leaky_relu(x, slope)
-    if clamp is None:
-        return y, False
-    if y.device.type == "cpu" and y.numel() and not torch.compiler.is_compiling():
-        low, high = y.aminmax()
-        if float(low) > -clamp and float(high) < clamp:
-            return y, False
-    return y.clamp(-clamp, clamp) if y is x else y.clamp_(-clamp, clamp), True
+    return y if clamp is None else _clamped(x, y, clamp)
+
+
+def _clamped(x: Tensor, y: Tensor, clamp: float) -> Tensor:
+    return y.clamp(-clamp, clamp) if y is x else y.clamp_(-clamp, clamp)
+
+
+def _within(y: Tensor, clamp: float) -> bool:
+    """Whether a clamp does nothing: on a CPU that is looked at, for it nearly always is so, and derivatives then cost less."""
+    if y.device.type != "cpu" or not y.numel() or torch.compiler.is_compiling():
+        return False
+    low, high = _in_memory_order(y).aminmax()
+    return float(low) > -clamp and float(high) < clamp
+
+
+def _in_memory_order(y: Tensor) -> Tensor:
+    """What is channels-last with its channels last: else PyTorch copies it before it looks for the least and the most."""
+    return y.movedim(1, -1) if y.dim() > 2 and y.stride(1) == 1 else y
 
 
 class _Bent(torch.autograd.Function):
-    """`_bend`; its slopes are told from the result, a constant to its derivatives."""
+    """Its slopes are told from the result, a constant to its derivatives."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, slope: float, clamp: float | None) -> Tensor:
-        y, clamped = _bend(x, slope, clamp)
+        y = x if slope == 1 else F.leaky_relu(x, slope)
+        clamp = None if clamp is None or _within(y, clamp) else clamp
+        y = y if clamp is None else _clamped(x, y, clamp)
         ctx.save_for_backward(y)
-        ctx.how = slope, clamp if clamped else None
+        ctx.how = slope, clamp
         ctx.set_materialize_grads(False)  # nothing from above stays nothing
         return y.view_as(y) if y is x else y
 

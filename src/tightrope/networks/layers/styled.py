@@ -68,10 +68,13 @@ class Conv2dLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
     def forward(self, x: Pixels, gain: float = 1) -> Pixels:
-        weight = self.weight * self.scale
+        total = gain_of(self.activation) * gain
+        inner = total if homogeneous(self.activation) else 1.0  # the gain costs less on weights than on pixels
+        weight = self.weight * (self.scale * inner)
         y = resampled(x, weight, self.resample_filter, up=self.up, down=self.down, flip_weight=self.up == 1)
+        bias = None if self.bias is None else self.bias * inner
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
-        return activated(y, self.bias, self.activation, gain=gain_of(self.activation) * gain, clamp=clamp)
+        return activated(y, bias, self.activation, gain=total / inner, clamp=clamp)
 
 
 class SynthesisLayer(nn.Module):
@@ -117,7 +120,7 @@ class SynthesisLayer(nn.Module):
         inner = total if homogeneous(self.activation) else 1.0  # then scale, shift and gain are one operation
         y = modulated(x, self.weight, self.affine(w), self.resample_filter, up=self.up, gain=inner, shift=self.bias * inner)
         noise = self._noise(x.shape[0], noise_mode)
-        y = y if noise is None else y + (noise * inner).to(y.dtype)
+        y = y if noise is None else y.add_((noise * inner).to(y.dtype))
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         return activated(y, None, self.activation, gain=total / inner, clamp=clamp)
 

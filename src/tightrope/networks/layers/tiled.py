@@ -4,6 +4,8 @@ Lavin & Gray 2016, "Fast algorithms for convolutional neural networks", section 
 are taken (B^T d B), likewise of the kernel (G g G^T); the 4x4 results are combinations of their products (A^T m A). Windows and
 results are linear maps whose derivatives are their adjoints; between them is a matrix product, so that derivatives of every order
 have the same speed. The rounding error is about six times that of a plain convolution: fp32 or wider alone.
+
+A `border` is how many pixels of 0 are set around the pixels first: 1, or 0 where they bring a border of one pixel of their own.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from tightrope.networks.layers import convolution
 
@@ -35,20 +37,42 @@ _WIDE = 128  # from this many inputs and outputs, on average, the products saved
 _TILES = 32  # and from this many tiles in a batch the kernel's
 
 
-def worth(x: Pixels, weight: Kernel) -> bool:
+def worth(x: Pixels, weight: Kernel, border: int = 1) -> bool:
     """Whether it is faster than a plain convolution here, and possible."""
-    (o, i, height, width), (n, _, h, w) = weight.shape, x.shape
+    (o, i, height, width), (n, h, w) = weight.shape, _size(x.shape, border)
     fits = height == width == 3 and h % 4 == w % 4 == 0 and h > 0
     exact = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
     wanted = convolution.fast() and not torch.compiler.is_compiling()
     return wanted and fits and exact and o * i >= _WIDE**2 and n * h * w >= 16 * _TILES
 
 
-def correlated(x: Pixels, weight: Kernel) -> Float[Tensor, "n o h w"]:
-    """`F.conv2d(x, weight, padding=1)`."""
+def _size(shape: tuple[int, ...], border: int) -> tuple[int, int, int]:
+    """(N, H, W) of the results of pixels of this shape."""
+    n, _, h, w = shape
+    return n, h + 2 * border - 2, w + 2 * border - 2
+
+
+class TiledConv2d(nn.Conv2d):
+    """A 3x3 `nn.Conv2d` of stride 1, padded by 1 or by nothing, which in training takes this route where it is worth it.
+
+    Outside of training results are PyTorch's own, to the bit.
+    """
+
+    def forward(self, input: Pixels) -> Float[Tensor, "n o h w"]:
+        border = self.padding[0]
+        assert isinstance(border, int)
+        learns = self.training and torch.is_grad_enabled()
+        if not learns or not worth(input, self.weight, border):
+            return super().forward(input)
+        y = correlated(input, self.weight, border)
+        return y if self.bias is None else y + self.bias[:, None, None]
+
+
+def correlated(x: Pixels, weight: Kernel, border: int = 1) -> Float[Tensor, "n o h w"]:
+    """`F.conv2d(x, weight, padding=border)`."""
     taps = weight.permute(2, 3, 1, 0).reshape(9, -1)
     kernel = (_square(_G, weight, 24) @ taps).view(36, weight.shape[1], weight.shape[0])
-    return _Results.apply(torch.bmm(_Windows.apply(x), kernel), x.shape)
+    return _Results.apply(torch.bmm(_Windows.apply(x, border), kernel), _size(x.shape, border))
 
 
 def _square(rows: list[list[int]], like: Tensor, divisor: int = 1) -> Float[Tensor, "a*a b*b"]:
@@ -66,29 +90,30 @@ class _Windows(torch.autograd.Function):
     """(N, I, H, W) to the combinations of windows (36, N T, I)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.shape = x.shape
-        return _windows(x)
+    def forward(ctx: Any, x: Tensor, border: int) -> Tensor:
+        ctx.shape, ctx.border = x.shape, border
+        return _windows(x, border)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Any:
-        return _Spread.apply(g, ctx.shape)
+        return _Spread.apply(g, ctx.shape, ctx.border), None
 
 
 class _Spread(torch.autograd.Function):
     """The adjoint of `_Windows`."""
 
     @staticmethod
-    def forward(ctx: Any, v: Tensor, shape: tuple[int, ...]) -> Tensor:
-        return _spread(v, shape)
+    def forward(ctx: Any, v: Tensor, shape: tuple[int, ...], border: int) -> Tensor:
+        ctx.border = border
+        return _spread(v, shape, border)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Any:
-        return _Windows.apply(g), None
+        return _Windows.apply(g, ctx.border), None, None
 
 
 class _Results(torch.autograd.Function):
-    """Products (36, N T, O) to pixels (N, O, H, W), of the H and W in `shape`."""
+    """Products (36, N T, O) to pixels (N, O, H, W); `shape` is (N, H, W)."""
 
     @staticmethod
     def forward(ctx: Any, m: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -104,7 +129,7 @@ class _Gathered(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, y: Tensor) -> Tensor:
-        ctx.shape = y.shape
+        ctx.shape = _size(y.shape, 1)
         return _gathered(y)
 
     @staticmethod
@@ -118,9 +143,9 @@ def _lines(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).contiguous()
 
 
-def _windows(x: Tensor) -> Tensor:
-    n, c, h, w = x.shape
-    padded = F.pad(_lines(x), (0, 0, 1, 1, 1, 1))
+def _windows(x: Tensor, border: int) -> Tensor:
+    c, (n, h, w) = x.shape[1], _size(x.shape, border)
+    padded = F.pad(_lines(x), (0, 0, *4 * [border])) if border else _lines(x)
     image, line, pixel, _ = padded.stride()
     combine, out = _square(_B, x), x.new_empty(36, n, h * w // 16 * c)
     shape, stride = (6, 6, h // 4, w // 4, c), (line, pixel, 4 * line, 4 * pixel, 1)
@@ -129,8 +154,8 @@ def _windows(x: Tensor) -> Tensor:
     return out.view(36, -1, c)
 
 
-def _spread(v: Tensor, shape: tuple[int, ...]) -> Tensor:
-    n, c, h, w = shape
+def _spread(v: Tensor, shape: tuple[int, ...], border: int) -> Tensor:
+    c, (n, h, w) = shape[1], _size(shape, border)
     th, tw = h // 4, w // 4
     combine, v = _square(_B, v).t(), v.reshape(36, n, -1)
     out = v.new_zeros(n, th + 1, 4, tw + 1, 4, c)
@@ -141,11 +166,12 @@ def _spread(v: Tensor, shape: tuple[int, ...]) -> Tensor:
         to[1:, :2, :tw] += of[:, 4:, :, :4]
         to[:th, :, 1:, :2] += of[:, :4, :, 4:]
         to[1:, :2, 1:, :2] += of[:, 4:, :, 4:]
-    return out.view(n, h + 4, w + 4, c)[:, 1 : h + 1, 1 : w + 1].permute(0, 3, 1, 2)
+    ends = border + shape[2], border + shape[3]
+    return out.view(n, h + 4, w + 4, c)[:, border : ends[0], border : ends[1]].permute(0, 3, 1, 2)
 
 
 def _results(m: Tensor, shape: tuple[int, ...]) -> Tensor:
-    n, _, h, w = shape
+    n, h, w = shape
     combine, m, o = _square(_A, m), m.reshape(36, n, -1), m.shape[2]
     out = m.new_empty(n, h // 4, 4, w // 4, 4, o)
     for index in range(n):
