@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tightrope.core.errors import InputError
 from tightrope.networks.layers.attention import SelfAttention
 from tightrope.networks.layers.batch import MinibatchDiscrimination, MinibatchStd
 from tightrope.networks.layers.convolution import FastConv2d
@@ -151,7 +152,7 @@ def test_minibatch_std_of_equal_samples_and_of_odd_batches() -> None:
     x = torch.randn(1, 4, 2, 2).repeat(4, 1, 1, 1)
     assert torch.allclose(MinibatchStd()(x)[:, 4], torch.full((4, 2, 2), 1e-4), atol=1e-6)
     assert MinibatchStd(group=4)(x[:3]).shape == (3, 5, 2, 2)  # one group of three
-    with pytest.raises(ValueError, match="groups of 4"):
+    with pytest.raises(InputError, match="groups of 4"):
         MinibatchStd(group=4)(x.repeat(2, 1, 1, 1)[:6])
 
 

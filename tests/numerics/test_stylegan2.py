@@ -351,7 +351,7 @@ def test_wrong_calls_are_told() -> None:
         ("noise_mode", lambda: g(z, c, noise_mode="loud")),
         ("this synthesis takes", lambda: g.synthesis(torch.randn(6, 2, 5))),
         ("this critic takes", lambda: d(x[:, :, :4], c)),
-        ("mbstd_group_size", lambda: d(x, c)),
+        ("groups of 4", lambda: d(x, c)),
         ("sum 0", lambda: fir([1, -1])),
     ]
     for words, call in wrong:

@@ -143,31 +143,32 @@ def _lines(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).contiguous()
 
 
-def _windows(x: Tensor, border: int) -> Tensor:
-    c, (n, h, w) = x.shape[1], _size(x.shape, border)
-    padded = F.pad(_lines(x), (0, 0, *4 * [border])) if border else _lines(x)
-    image, line, pixel, _ = padded.stride()
+def _windows(x: Tensor) -> Tensor:
+    n, c, h, w = x.shape
+    lines, padded = x.permute(0, 2, 3, 1), x.new_zeros(h + 2, w + 2, c)
+    line, pixel, _ = padded.stride()
     combine, out = _square(_B, x), x.new_empty(36, n, h * w // 16 * c)
-    shape, stride = (6, 6, h // 4, w // 4, c), (line, pixel, 4 * line, 4 * pixel, 1)
+    windows = padded.as_strided((6, 6, h // 4, w // 4, c), (line, pixel, 4 * line, 4 * pixel, 1))
     for index in range(n):
-        torch.mm(combine, padded.as_strided(shape, stride, index * image).reshape(36, -1), out=out[:, index])
+        padded[1:-1, 1:-1] = lines[index]
+        torch.mm(combine, windows.reshape(36, -1), out=out[:, index])
     return out.view(36, -1, c)
 
 
-def _spread(v: Tensor, shape: tuple[int, ...], border: int) -> Tensor:
-    c, (n, h, w) = shape[1], _size(shape, border)
+def _spread(v: Tensor, shape: tuple[int, ...]) -> Tensor:
+    n, c, h, w = shape
     th, tw = h // 4, w // 4
     combine, v = _square(_B, v).t(), v.reshape(36, n, -1)
-    out = v.new_zeros(n, th + 1, 4, tw + 1, 4, c)
+    out, padded = v.new_empty(n, h, w, c), v.new_empty(th + 1, 4, tw + 1, 4, c)
     for index in range(n):
         of = torch.mm(combine, v[:, index]).view(6, 6, th, tw, c).permute(2, 0, 3, 1, 4)
-        to = out[index]  # windows overlap by two lines and two columns
-        to[:th, :, :tw] += of[:, :4, :, :4]
-        to[1:, :2, :tw] += of[:, 4:, :, :4]
-        to[:th, :, 1:, :2] += of[:, :4, :, 4:]
-        to[1:, :2, 1:, :2] += of[:, 4:, :, 4:]
-    ends = border + shape[2], border + shape[3]
-    return out.view(n, h + 4, w + 4, c)[:, border : ends[0], border : ends[1]].permute(0, 3, 1, 2)
+        padded.zero_()  # windows overlap by two lines and two columns
+        padded[:th, :, :tw] = of[:, :4, :, :4]
+        padded[1:, :2, :tw] += of[:, 4:, :, :4]
+        padded[:th, :, 1:, :2] += of[:, :4, :, 4:]
+        padded[1:, :2, 1:, :2] += of[:, 4:, :, 4:]
+        out[index] = padded.view(h + 4, w + 4, c)[1 : h + 1, 1 : w + 1]
+    return out.permute(0, 3, 1, 2)
 
 
 def _results(m: Tensor, shape: tuple[int, ...]) -> Tensor:
