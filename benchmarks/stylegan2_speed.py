@@ -5,7 +5,8 @@ drawn again for G, Adam as it comes (`tests/plain_stylegan2.py`). ours: `tightro
 Adam. Both have the same weights, latents and random numbers; before anything is timed their losses and gradients are compared.
 A step is what a round costs: D and G, path lengths every 4th and R1 every 16th round. Times are CPU seconds of one thread, the
 two interleaved, so that other work on the machine bears on both alike; ratios are medians over rounds, with the least and the
-most.
+most. Networks stand still (a rate of 0), so that no gradient dies out into slow denormal numbers. On Linux both keep freed
+memory: clearing fresh pages is the kernel's work and not what is compared (`--fresh`: as PyTorch does by itself).
 
 python benchmarks/stylegan2_speed.py                    # 64 px, the published automatic widths (16384, at most 512), batch 16
 python benchmarks/stylegan2_speed.py --base 4096 --most 128 --batch 16
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import ctypes
 import os
 import statistics
 import sys
@@ -22,8 +24,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # both sides alike: PyTorch asks for large pages, read when it is imported
 
 import torch
 import torch.nn.functional as F
@@ -143,6 +143,13 @@ def measured(sides: list[Side], given: tuple[Tensor, ...], rounds: int) -> dict[
     return times
 
 
+def keep_freed_memory() -> None:
+    """No block is mapped by itself, and the heap does not shrink: glibc's M_MMAP_MAX (-4) and M_TRIM_THRESHOLD (-1)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).mallopt(-4, 0)
+        ctypes.CDLL(None).mallopt(-1, 2**31 - 1)
+
+
 def row(name: str, pairs: list[tuple[float, float]]) -> str:
     ratios = [a / b for a, b in pairs]
     plain_ms, ours_ms = (1e3 * statistics.median(column) for column in zip(*pairs, strict=True))
@@ -157,7 +164,10 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=512, help="most channels")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--fresh", action="store_true", help="give freed memory back")
     args = parser.parse_args()
+    if not args.fresh:
+        keep_freed_memory()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     widths = {"channel_base": args.base, "channel_max": args.most, "conv_clamp": 256}
@@ -169,7 +179,10 @@ def main() -> None:
     shape = (args.batch, 3, SIZE, SIZE)
     given = torch.randn(args.batch, Z), torch.randn(shape), torch.randn(shape)
     load = os.getloadavg()[0]
-    print(f"StyleGAN2, {SIZE} px, widths {args.base} / {args.most}, batch {args.batch}, one thread, fp32, load {load:.1f}")
+    print(
+        f"StyleGAN2, {SIZE} px, widths {args.base} / {args.most}, batch {args.batch}, one thread, fp32, load {load:.1f}", end=""
+    )
+    print(f"; memory {'fresh' if args.fresh else 'kept'} on both sides")
     compared(sides, given)
     for side in sides:
         side.stepping = True

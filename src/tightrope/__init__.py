@@ -14,18 +14,21 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tightrope import explore, interop
+    from tightrope import explore, interop, translate
     from tightrope.api import Options, Run, doctor, evaluate, leaderboard, load, resume, train
     from tightrope.companion import Guardian
 
-__all__ = ["Guardian", "Options", "Run", "doctor", "evaluate", "explore", "interop", "leaderboard", "load", "resume", "train"]
+__all__ = [
+    "Guardian", "Options", "Run", "doctor", "evaluate", "explore", "interop", "leaderboard", "load", "resume", "train",
+    "translate",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
         import importlib
 
-        if name in ("explore", "interop"):
+        if name in ("explore", "interop", "translate"):
             return importlib.import_module(f"tightrope.{name}")
         home = "companion" if name == "Guardian" else "api"
         return vars(importlib.import_module(f"tightrope.{home}"))[name]

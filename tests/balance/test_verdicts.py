@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -72,8 +74,10 @@ def test_a_lead_alone_is_no_overpowering_d() -> None:
     def unsure(tick: int, random: object) -> dict[str, float]:
         return {**change(tick, random), **({"D/adversarial": 0.6} if tick >= 15 else {})}
 
-    assert conclude(course(change)).name == "D overpowers"
-    assert conclude(course(unsure)).name != "D overpowers"
+    unknown = dataclasses.replace(FACTS, ideals={})  # then the beginning says what the loss at balance is
+    for facts in (FACTS, unknown):
+        assert conclude(course(change), facts).name == "D overpowers"
+        assert conclude(course(unsure), facts).name != "D overpowers"
 
 
 @pytest.mark.parametrize("name", COURSES)

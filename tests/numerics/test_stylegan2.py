@@ -17,9 +17,9 @@ from torch import Tensor, nn
 import plain_stylegan2 as plain
 from tightrope.core.errors import InputError
 from tightrope.core.game import Adam, Knobs
-from tightrope.networks.layers import tiled
+from tightrope.networks.layers import bilinear, tiled
 from tightrope.networks.layers.activated import activated
-from tightrope.networks.layers.bilinear import convolution
+from tightrope.networks.layers.bilinear import convolution, transposed
 from tightrope.networks.layers.filters import downsample2d, filter2d, fir, upfirdn2d, upsample2d
 from tightrope.networks.layers.modulated import modulated, resampled
 from tightrope.networks.mapping import MappingNetwork
@@ -267,19 +267,24 @@ def test_few_products_are_the_papers_too(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("size", [(4, 4), (8, 12)])
-def test_convolutions_have_exact_derivatives(size: tuple[int, int]) -> None:
+def test_convolutions_have_exact_derivatives(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
+    monkeypatch.setattr(bilinear, "_WIDE", 1)
     x, w = torch.randn(2, 3, *size, dtype=torch.double), torch.randn(5, 3, 3, 3, dtype=torch.double)
     x, w, y = x.requires_grad_(), w.requires_grad_(), torch.randn(2, 5, *size, dtype=torch.double)
 
     def thrice(convolved: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:
         z = convolved(x, w)
-        first = torch.autograd.grad((z * y[..., : z.shape[2], : z.shape[3]]).sum(), (x, w), create_graph=True)
+        both = z[..., : y.shape[2], : y.shape[3]] * y[..., : z.shape[2], : z.shape[3]]
+        first = torch.autograd.grad(both.sum(), (x, w), create_graph=True)
         second = torch.autograd.grad(sum(g.pow(3).sum() for g in first), (x, w), create_graph=True)
         return [z, *first, *second, *torch.autograd.grad(sum(g.square().sum() for g in second), (x, w))]
 
     agree(thrice(tiled.correlated), thrice(lambda x, w: F.conv2d(x, w, padding=1)))
     agree(thrice(lambda x, w: convolution(x, w, 2, 1)), thrice(lambda x, w: F.conv2d(x, w, stride=2, padding=1)))
+    agree(thrice(lambda x, w: convolution(x, w, 2)), thrice(lambda x, w: F.conv2d(x, w, stride=2)))
+    up = [lambda x, w, f=f: f(x, w.transpose(0, 1), stride=2) for f in (transposed, F.conv_transpose2d)]
+    agree(*map(thrice, up))
 
 
 @pytest.mark.parametrize(("up", "kernel"), [(1, 3), (1, 1), (2, 3), (2, 1)])

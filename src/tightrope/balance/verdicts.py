@@ -16,7 +16,7 @@ from tightrope.balance.verdict import Verdict
 
 RECENT = 4  # readings that are "now"
 LEAST = 3  # readings below which nothing is concluded
-SURE_LOSS = 0.25  # of D's loss at balance, below which it is sure of what it tells
+SURE_LOSS = 0.35  # of D's loss at balance, below which it is sure of what it tells
 SURE_LEAD, BLIND_LEAD = 0.95, 0.15  # leads at which D tells all apart; at which it hardly can
 EXPLODED = 1e4  # a logit or loss beyond this is no longer a game
 GROWN = 30.0  # growth of a network's largest singular value
@@ -128,6 +128,16 @@ def shrinking(history: History, facts: Facts, since: float) -> Verdict | None:
     )  # fmt: skip
 
 
+def _at_balance(history: History, facts: Facts) -> float | None:
+    """D's loss where it cannot tell: the objective's, or else that of the beginning, while it could not yet; None: not known."""
+    known = facts.ideals.get("D")
+    if known:
+        return known
+    first = [reading.values for reading in history.readings[:LEAST]]
+    unable = [v["D/adversarial"] for v in first if "D/adversarial" in v and v.get("balance/lead", 1.0) < SURE_LEAD]
+    return max(unable) if unable and max(unable) > 0 else None
+
+
 def d_overpowers(history: History, facts: Facts, since: float) -> Verdict | None:
     """D separates real from generated almost perfectly, and the samples gain nothing by it."""
     lead = _recent(history, "balance/lead", since)
@@ -137,7 +147,7 @@ def d_overpowers(history: History, facts: Facts, since: float) -> Verdict | None
     if _rising(history, since, "samples/faithful") or (faithful and median(faithful) > 0.5):
         return None
     start = _since(history, "balance/lead", lambda v: v >= SURE_LEAD, since)
-    losses, ideal = _recent(history, "D/adversarial", since), facts.ideals.get("D")
+    losses, ideal = _recent(history, "D/adversarial", since), _at_balance(history, facts)
     loss = fmean(losses) if losses else None
     if loss is not None and ideal and loss > SURE_LOSS * ideal:
         return None  # it tells them apart, and is not sure of it: G is still taught

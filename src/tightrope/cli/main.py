@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tightrope import __version__
-from tightrope.cli import bench, exploring, flags, importing, logged, projecting, showing
+from tightrope.cli import bench, exploring, flags, importing, logged, projecting, showing, translating
 from tightrope.cli.parsing import Parser, field_flags, nearest
 from tightrope.core.errors import InputError, TightropeError
 
@@ -25,6 +25,7 @@ ABOUT = f"""Tightrope {__version__}: train, steady, judge and serve generative a
   tightrope import FILE --out DIR          open another project's checkpoint; nothing in it is run
   tightrope explore RUN walk --out DIR     steer: mix, walk, directions, attribute, slide
   tightrope project RUN PICTURE --out DIR  find the latent of a picture
+  tightrope translate RUN|FILE PICTURES    turn pictures into pictures: enlarge, restyle, restore
   tightrope evaluate RUN                   judge a run's generator again
   tightrope evaluate FOLDER --data DATA    judge samples that anything made
   tightrope doctor FOLDER --data DATA      say in words what is wrong with them, on one page
@@ -133,6 +134,7 @@ VERBS: dict[str, tuple[Callable[[Parser], None], Callable[[Namespace], None]]] =
     "import": (importing.arguments, _later("read", "importing")),
     "explore": (exploring.arguments, _later("explore", "exploring")),
     "project": (projecting.arguments, _later("project", "projecting")),
+    "translate": (translating.arguments, _later("translate", "translating")),
     "evaluate": (flags.evaluate, _later("evaluate", "judging")),
     "doctor": (flags.doctor, _doctor),
     "leaderboard": (flags.leaderboard, _later("leaderboard", "judging")),

@@ -58,13 +58,13 @@ def quiet() -> Iterator[None]:
 
 def measure(file: BinaryIO) -> tuple[int, int]:
     """Width and height as the header says; raises Unusable."""
-    with _reasons(), Image.open(file, formats=FORMATS) as image:
+    with reasons(), Image.open(file, formats=FORMATS) as image:
         return image.size
 
 
 def decode(file: BinaryIO, side: int) -> Square:
     """Decode one file to a square; raises Unusable."""
-    with _reasons(), Image.open(file, formats=FORMATS) as image:
+    with reasons(), Image.open(file, formats=FORMATS) as image:
         width, height = image.size
         if min(width, height) < SMALLEST:
             raise Unusable(f"{width}x{height} pixels; at least {SMALLEST}x{SMALLEST} are needed")
@@ -87,7 +87,7 @@ def _bomb(what: str) -> str:
 
 
 @contextlib.contextmanager
-def _reasons() -> Iterator[None]:
+def reasons() -> Iterator[None]:
     """Turn whatever Pillow raises into one line."""
     try:
         yield

@@ -77,7 +77,7 @@ def opened(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Parts:
         )
     if player.makes is None:
         raise InputError(f"{system}: judges samples and makes none; name the file of a generator, such as G_ema.safetensors.")
-    built = systems.build(system, tensors, _hints(header))
+    built = systems.build(system, tensors, hints_of(header))
     net = built.net if isinstance(built, Published) else built
     makes = player.makes(net)
     recipe, spec = Imported(net, makes.z, bool(makes.classes)), spec_of(makes)
@@ -92,7 +92,8 @@ def spec_of(makes: Makes) -> DataSpec:
     return DataSpec(modality="images", shape=makes.shape, classes=tuple(map(str, range(k))), shares=(1 / k,) * k if k else ())
 
 
-def _hints(header: Mapping[str, str]) -> dict[str, Any]:
+def hints_of(header: Mapping[str, str]) -> dict[str, Any]:
+    """The constructor's arguments that a file's header says."""
     try:
         hints = json.loads(header.get("hints") or "{}")
     except ValueError as error:

@@ -8,12 +8,11 @@ style, convolving once with the weights all samples share, and scaling the resul
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from tightrope.networks.layers import tiled
-from tightrope.networks.layers.bilinear import convolution
+from tightrope.networks.layers.bilinear import convolution, transposed
 from tightrope.networks.layers.filters import Filter, centred, upfirdn2d
 
 Pixels = Float[Tensor, "n i h w"]
@@ -44,7 +43,7 @@ def _upwards(x: Pixels, weight: Kernel, f: Filter | None, up: int) -> Float[Tens
     sides = [kernel // 2 + side for taps in _taps(f) for side in centred(taps, up, 1)]
     if kernel == 1:
         return upfirdn2d(convolution(x, weight), f, up=up, padding=sides, gain=up * up)
-    full = F.conv_transpose2d(x, weight.transpose(0, 1).contiguous(memory_format=torch.channels_last), stride=up)
+    full = transposed(x, weight.transpose(0, 1), up)
     before, after = 1 - kernel, up - kernel
     padding = [sides[0] + before, sides[1] + after, sides[2] + before, sides[3] + after]
     return upfirdn2d(full, f, padding=padding, gain=up * up)

@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -143,23 +142,23 @@ def _lines(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).contiguous()
 
 
-def _windows(x: Tensor) -> Tensor:
-    n, c, h, w = x.shape
+def _windows(x: Tensor, border: int) -> Tensor:
+    c, (n, h, w) = x.shape[1], _size(x.shape, border)
     lines, padded = x.permute(0, 2, 3, 1), x.new_zeros(h + 2, w + 2, c)
     line, pixel, _ = padded.stride()
     combine, out = _square(_B, x), x.new_empty(36, n, h * w // 16 * c)
     windows = padded.as_strided((6, 6, h // 4, w // 4, c), (line, pixel, 4 * line, 4 * pixel, 1))
     for index in range(n):
-        padded[1:-1, 1:-1] = lines[index]
+        _inside(padded, border).copy_(lines[index])
         torch.mm(combine, windows.reshape(36, -1), out=out[:, index])
     return out.view(36, -1, c)
 
 
-def _spread(v: Tensor, shape: tuple[int, ...]) -> Tensor:
-    n, c, h, w = shape
+def _spread(v: Tensor, shape: tuple[int, ...], border: int) -> Tensor:
+    c, (n, h, w) = shape[1], _size(shape, border)
     th, tw = h // 4, w // 4
     combine, v = _square(_B, v).t(), v.reshape(36, n, -1)
-    out, padded = v.new_empty(n, h, w, c), v.new_empty(th + 1, 4, tw + 1, 4, c)
+    out, padded = v.new_empty(n, *shape[2:], c), v.new_empty(th + 1, 4, tw + 1, 4, c)
     for index in range(n):
         of = torch.mm(combine, v[:, index]).view(6, 6, th, tw, c).permute(2, 0, 3, 1, 4)
         padded.zero_()  # windows overlap by two lines and two columns
@@ -167,8 +166,12 @@ def _spread(v: Tensor, shape: tuple[int, ...]) -> Tensor:
         padded[1:, :2, :tw] += of[:, 4:, :, :4]
         padded[:th, :, 1:, :2] += of[:, :4, :, 4:]
         padded[1:, :2, 1:, :2] += of[:, 4:, :, 4:]
-        out[index] = padded.view(h + 4, w + 4, c)[1 : h + 1, 1 : w + 1]
+        out[index] = _inside(padded.view(h + 4, w + 4, c)[: h + 2, : w + 2], border)
     return out.permute(0, 3, 1, 2)
+
+
+def _inside(padded: Tensor, border: int) -> Tensor:
+    return padded[border : len(padded) - border, border : padded.shape[1] - border]
 
 
 def _results(m: Tensor, shape: tuple[int, ...]) -> Tensor:
