@@ -18,6 +18,7 @@ from tightrope.augment import AdaptiveProbability, adaptive, probability
 from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms
 from tightrope.core.hyper import hyper, recipe
 from tightrope.core.labels import weights
+from tightrope.core.schedules import cosine
 from tightrope.core.spec import DataSpec
 from tightrope.networks.mixing import mixed
 from tightrope.networks.stylegan2 import StyleGAN2Generator
@@ -37,15 +38,13 @@ class StyleGAN2:
         "toy": {"width": 4, "widest": 8, "z": 6, "w": 6, "batch": 4, "group": 2, "path": 2.0},
         "images-few": {"augment_target": 0.6, "augment_images": 100_000.0},
         "paper256": {
-            "width": 64, "widest": 512, "layers": 8, "batch": 64, "gamma": 1.0, "group": 8, "path": 2.0, "lr": 2.5e-3, "ema": 2e4,
+            "width": 64, "widest": 512, "layers": 8, "batch": 64, "gamma": 1.0, "group": 8, "path": 2.0, "lr": 2.5e-3,
+            "falls": False,
         },
-        "paper512": {
-            "width": 64, "widest": 512, "layers": 8, "batch": 64, "gamma": 0.5, "group": 8, "path": 2.0, "lr": 2.5e-3, "ema": 2e4,
-        },
-        "paper1024": {"width": 32, "widest": 512, "layers": 8, "gamma": 2.0, "path": 2.0, "ema": 1e4},
+        "paper1024": {"width": 32, "widest": 512, "layers": 8, "gamma": 2.0, "path": 2.0, "falls": False},
         "cifar": {
             "width": 512, "widest": 512, "batch": 64, "gamma": 0.01, "group": 32, "mixing": 0.0, "lr": 2.5e-3, "ema": 5e5,
-            "d_architecture": "orig",
+            "falls": False, "d_architecture": "orig",
         },
     }  # fmt: skip
 
@@ -57,13 +56,16 @@ class StyleGAN2:
     architecture: str = hyper("skip", "how G's resolutions are joined", choices=("skip", "resnet", "orig"))
     d_architecture: str = hyper("resnet", "how D's resolutions are joined", choices=("skip", "resnet", "orig"))
     conditional: bool = hyper(False, "make samples by class")
-    gamma: float = hyper(-1.0, "weight of R1; -1: 0.0002 times the pixels of an image over the batch", low=-1.0, high=1e4)
+    gamma: float = hyper(
+        0.5, "weight of R1; -1: 0.0002 times the pixels of an image over the batch", low=-1.0, high=1e4, paper=10.0
+    )
     r1_every: int = hyper(16, "rounds between two R1 penalties, which then count that many times", low=1, high=256)
     path: float = hyper(0.0, "weight of the path length penalty; 0 is none", low=0.0, high=1e3, paper=2.0)
     path_every: int = hyper(4, "rounds between two path length penalties, which then count that many times", low=1, high=256)
     mixing: float = hyper(0.9, "probability that two latents share the layers of a sample", low=0.0, high=1.0)
     group: int = hyper(4, "samples that D compares (minibatch standard deviation); must divide the batch", low=1, high=64)
     lr: float = hyper(2e-3, "learning rate of both players", low=1e-7, high=1.0)
+    falls: bool = hyper(True, "rates fall along a cosine to the end of the run", paper=False)
     beta2: float = hyper(0.99, "Adam's second decay rate; the first is 0", low=0.0, high=0.9999)
     ema: float = hyper(-1.0, "half-life of G's weight average, in images; -1: 312 times the batch", low=-1.0, high=1e9)
     augment: float = hyper(0.0, "probability of augmentation of what D sees", low=0.0, high=1.0)
@@ -83,9 +85,7 @@ class StyleGAN2:
         g = StyleGAN2Generator(self.z, classes, self.w, **shape, mapping_kwargs=mapping, synthesis_kwargs=drawing)
         end = {"mbstd_group_size": self.group}
         d = StyleGAN2Critic(classes, **shape, **widths, architecture=self.d_architecture, epilogue_kwargs=end)
-        made: dict[str, nn.Module] = {"G": g, "D": d}
-        if self.path:
-            made["paths"] = PathLength()
+        made: dict[str, nn.Module] = {"G": g, "D": d, **({"paths": PathLength()} if self.path else {})}
         if self.augment_target:
             made["steering"] = AdaptiveProbability(self.augment, target=self.augment_target, images=self.augment_images)
         return made
@@ -104,8 +104,8 @@ class StyleGAN2:
         )
 
     def schedule(self, seen: int, progress: float) -> Knobs:
-        ema = 312.5 * self.batch if self.ema < 0 else self.ema
-        return Knobs(ema=min(ema, 0.05 * seen), augment=self.augment)
+        ema = min(312.5 * self.batch if self.ema < 0 else self.ema, 0.1 * seen)
+        return Knobs(lr=cosine(1, 0, progress) if self.falls else 1.0, ema=ema, augment=self.augment)
 
     def critic(self, nets: Networks, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
         c = self._classes(labels, nets["D"])
