@@ -190,7 +190,7 @@ def test_blocks_named_by_resolution_go_on_at_another_and_with_classes(place: Pat
     built = recipes.find("stylegan2")(**recipes.header("stylegan2").resolve("toy", {}))
     trained = Game(built, spec, engine, 0).tensors()
     small = checkpoint.save(place / "small", trained, {"seen": 0})
-    record, game = start_of(small, pictures(place, 3, 32, 3), "stylegan2", conditional=True)
+    record, game = start_of(small, pictures(place, 3, 32, 3), "stylegan2", conditional=True, width=2)  # as wide at 16 px
     fresh = {player: found["fresh"] for player, found in record["players"].items()}
     for player, name in (("G", "synthesis.b8.conv0.weight"), ("G", "mapping.fc1.weight"), ("D", "b16.conv0.weight")):
         kept = trained[f"{'average' if player == 'G' else 'net'}/{player}/{name}"]

@@ -5,8 +5,6 @@ Salimans et al., "Improved techniques for training GANs", NeurIPS 2016, arXiv:16
 
 from __future__ import annotations
 
-from operator import attrgetter
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -42,8 +40,11 @@ class History(nn.Module):
             self.register_buffer(f"mean{index}", torch.zeros_like(parameter.detach()))
 
     def weights(self, net: nn.Module) -> list[Tensor]:
-        """The network's weights in the order of `means`, those that are held (`transfer.hold`) among them."""
-        return [attrgetter(name)(net) for name in self.names]
+        """The network's weights in the order of `means`: as parameters, or held as buffers; also where the network is wrapped."""
+        found = {**dict(net.named_buffers()), **dict(net.named_parameters())}
+        first = next(name for name in found if f".{name}".endswith(f".{self.names[0]}"))
+        around = first.removesuffix(self.names[0])
+        return [found[around + name] for name in self.names]
 
     def means(self) -> list[Tensor]:
         return [buffer for name, buffer in self.named_buffers() if name != "count"]
