@@ -2,8 +2,8 @@
 
 Paper:  Karras, Laine, Aittala, Hellsten, Lehtinen & Aila, "Analyzing and improving the image quality of StyleGAN", CVPR 2020,
         arXiv:1912.04958; augmentation: Karras et al., "Training GANs with limited data", NeurIPS 2020, arXiv:2006.06676.
-Run:    tightrope train stylegan2 emoji --minutes 20
-Expect: better than `dcgan` after equal time (`docs/stylegan.md`). The paper's scores are not reproduced here.
+Run:    tightrope train stylegan2 emoji --minutes 240
+Expect: a slow beginning, behind `dcgan` after minutes (`docs/stylegan.md`); the paper's scores are not reproduced here.
 """
 
 from __future__ import annotations
