@@ -72,7 +72,7 @@ def test_a_lead_alone_is_no_overpowering_d() -> None:
     change, _ = COURSES["D overpowers"]
 
     def unsure(tick: int, random: object) -> dict[str, float]:
-        return {**change(tick, random), **({"D/adversarial": 0.6} if tick >= 15 else {})}
+        return {**change(tick, random), **({"D/adversarial": 0.6, "balance/lead": 0.96} if tick >= 15 else {})}
 
     unknown = dataclasses.replace(FACTS, ideals={})  # then the beginning says what the loss at balance is
     for facts in (FACTS, unknown):

@@ -17,6 +17,7 @@ from tightrope.balance.verdict import Verdict
 RECENT = 4  # readings that are "now"
 LEAST = 3  # readings below which nothing is concluded
 SURE_LOSS = 0.35  # of D's loss at balance, below which it is sure of what it tells
+WHOLE_LEAD = 0.98  # at which it need not be sure
 SURE_LEAD, BLIND_LEAD = 0.95, 0.15  # leads at which D tells all apart; at which it hardly can
 EXPLODED = 1e4  # a logit or loss beyond this is no longer a game
 GROWN = 30.0  # growth of a network's largest singular value
@@ -149,8 +150,8 @@ def d_overpowers(history: History, facts: Facts, since: float) -> Verdict | None
     start = _since(history, "balance/lead", lambda v: v >= SURE_LEAD, since)
     losses, ideal = _recent(history, "D/adversarial", since), _at_balance(history, facts)
     loss = fmean(losses) if losses else None
-    if loss is not None and ideal and loss > SURE_LOSS * ideal:
-        return None  # it tells them apart, and is not sure of it: G is still taught
+    if loss is not None and ideal and loss > SURE_LOSS * ideal and fmean(lead) < WHOLE_LEAD:
+        return None  # it tells most apart, and is not sure of it: G is still taught
     share = f": its loss is {max(loss, 0.0) / ideal:.0%} of the value at balance" if loss is not None and ideal else ""
     evidence = {"lead": fmean(lead), **({"loss": loss} if loss is not None else {})}
     return Verdict(
