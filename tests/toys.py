@@ -32,15 +32,19 @@ class ToyModality:
 
 
 class ToyDataset:
-    """Random samples of a given shape, held in memory."""
+    """Random samples of a given shape, held in memory; of "pairs" and "unpaired", with random pictures given beside them."""
 
-    def __init__(self, shape: tuple[int, ...], count: int = 37) -> None:
+    def __init__(self, shape: tuple[int, ...], count: int = 37, modality: str = "") -> None:
         points = len(shape) == 1
+        modality, given = modality or ("points" if points else "images"), modality in ("pairs", "unpaired")
         self.name, self.fingerprint, self.licence, self.source = "toy", "0" * 64, None, {"data": "toy"}
-        self.spec = DataSpec(modality="points" if points else "images", shape=shape, classes=("a", "b"), count=count)
+        classes = () if given else ("a", "b")
+        self.spec = DataSpec(modality=modality, shape=shape, classes=classes, count=count, given=shape if given else ())
         generator = torch.Generator().manual_seed(1)
         self.samples = torch.rand(count, *shape, generator=generator) * 2 - 1
         self.modality: Any = ToyModality(exact=points)
+        self.others = torch.rand(self.spec.count, *self.spec.given, generator=generator) * 2 - 1
+        self.givens, self.held = count, None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -48,11 +52,18 @@ class ToyDataset:
     def batch(self, index: Tensor) -> Tensor:
         return self.samples[index]
 
-    def labels(self, index: Tensor) -> Tensor:
-        return index % 2
+    def labels(self, index: Tensor) -> Tensor | None:
+        return index % 2 if self.spec.classes else None
+
+    def given(self, index: Tensor) -> Tensor:
+        return self.others[index]
+
+    def drawn(self, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        other = index if self.spec.paired else torch.randint(self.givens, index.shape, generator=generator)
+        return self.batch(index), self.given(other)
 
 
-SHAPES = {"images": (3, 16, 16), "points": (2,)}
+SHAPES = {"images": (3, 16, 16), "points": (2,), "pairs": (3, 16, 16), "unpaired": (3, 16, 16)}
 
 
 def drawings(n: int, seed: int, size: int = 16) -> np.ndarray:

@@ -190,7 +190,7 @@ def _held_out(record: dict[str, Any], dataset: Dataset, recipe: Any) -> HeldOut 
     """The held-out data that the run names, and how D is asked about it."""
     if not record.get("held_out") or not isinstance(recipe, Steadied) or not recipe.two:
         return None
-    others = data_room.load(record["held_out"], size=dataset.spec.size if dataset.spec.modality == "images" else None)
+    others = data_room.load(record["held_out"], size=dataset.spec.size if dataset.spec.pictures else None)
     if others.spec.shape != dataset.spec.shape or others.spec.classes != dataset.spec.classes:
         name = record["held_out"]
         raise InputError(f"--held-out {name}: its samples or classes are not those of {dataset.name}; name such data.")

@@ -54,4 +54,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def case(request: pytest.FixtureRequest) -> tuple[str, Any, ToyDataset]:
     """(name, recipe of the toy preset, data of one of its modalities)."""
     name, modality, fields = request.param
-    return name, recipes.find(name)(**recipes.header(name).resolve("toy", fields)), ToyDataset(SHAPES[modality])
+    return (
+        name,
+        recipes.find(name)(**recipes.header(name).resolve("toy", fields)),
+        ToyDataset(SHAPES[modality], modality=modality),
+    )

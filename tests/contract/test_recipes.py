@@ -18,6 +18,7 @@ from tightrope import recipes
 from tightrope.core import processes
 from tightrope.core.errors import InputError
 from tightrope.core.game import Batch, Knobs, Phase
+from tightrope.core.given import latents
 from tightrope.core.hyper import fields, values
 from tightrope.explore.generator import Generator, read
 from tightrope.training.artifact import write_generator
@@ -27,7 +28,7 @@ from tightrope.training.feed import Feed
 from tightrope.training.game import Game
 from tightrope.training.loop import move, play
 from tightrope.training.meter import Meter
-from toys import ToyDataset
+from toys import SHAPES, ToyDataset
 
 Case = tuple[str, Any, ToyDataset]
 
@@ -90,7 +91,7 @@ def test_fields_round_trip_and_presets_are_valid(case: Case) -> None:
 
 def test_samples_have_the_shape_and_range_of_the_data(case: Case) -> None:
     game, _ = game_of(case)
-    z = game.recipe.latents(5, torch.Generator().manual_seed(0))
+    z = latents(game.recipe, game.spec, 5, torch.Generator().manual_seed(0))
     with torch.no_grad():
         samples = game.recipe.sample(game.average.nets, z, asked(game, 5))
     assert samples.shape == (5, *game.spec.shape)
@@ -160,7 +161,7 @@ def test_save_load_same_sample(case: Case, tmp_path: Path) -> None:
     write_generator(path, game.average.nets, {"recipe": case[0]})
     header, tensors = read(path)
     loaded = Generator(game.recipe, game.spec, tensors, header)
-    z = loaded.latents([3, 5])
+    z = latents(game.recipe, game.spec, 2, torch.Generator().manual_seed(0)) if game.spec.given else loaded.latents([3, 5])
     with torch.no_grad():
         expected = game.recipe.sample(game.average.nets, z, asked(game, 2))
     assert torch.equal(loaded.decode(z, asked(game, 2)), expected)
@@ -168,7 +169,7 @@ def test_save_load_same_sample(case: Case, tmp_path: Path) -> None:
 
 def test_samples_of_a_batch_do_not_depend_on_each_other_when_sampling(case: Case) -> None:
     game, _ = game_of(case)
-    z, labels = game.recipe.latents(4, torch.Generator().manual_seed(0)), asked(game, 4)
+    z, labels = latents(game.recipe, game.spec, 4, torch.Generator().manual_seed(0)), asked(game, 4)
     parts = [slice(i, i + 1) for i in range(4)]
     with torch.no_grad():
         together = game.recipe.sample(game.average.nets, z, labels)
@@ -222,7 +223,7 @@ def test_bf16_and_channels_last(case: Case) -> None:
     engine = Engine("cpu", "bf16")
     game, feed = Game(recipe, dataset.spec, engine, 0), Feed(recipe, dataset, engine, 0)
     rounds(game, feed, 1)
-    z = engine.bring(recipe.latents(2, torch.Generator().manual_seed(0)))
+    z = engine.bring(latents(recipe, dataset.spec, 2, torch.Generator().manual_seed(0)))
     with torch.no_grad(), engine.autocast():
         samples = recipe.sample(game.average.nets, z, asked(game, 2))
     assert samples.dtype == torch.float32
@@ -244,13 +245,14 @@ def test_presets_build(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = dataset.spec
     for preset in recipes.header(name).presets:
         modality, _, size = preset.partition("-")
-        if modality in ("points", "images") and modality != spec.modality:
+        if modality in SHAPES and modality != spec.modality:
             continue
         made = recipes.find(name)(**recipes.header(name).resolve(preset, {}))
+        side = int(size) if size.isdigit() else 256 if spec.given else 32
         fits = (
             spec
             if spec.modality == "points"
-            else dataclasses.replace(spec, shape=(3, *[int(size) if size.isdigit() else 32] * 2))
+            else dataclasses.replace(spec, shape=(3, side, side), given=(3, side, side) if spec.given else ())
         )
         with torch.device("meta"):
             assert made.networks(fits)
@@ -261,7 +263,7 @@ def test_samples_follow_their_class_and_mixtures_of_classes_are_understood(case:
     if not game.recipe.CONDITIONAL:
         pytest.skip("makes samples without classes")
     rounds(game, feed, 2)
-    z = game.recipe.latents(1, torch.Generator().manual_seed(0)).repeat(4, 1)
+    z = latents(game.recipe, game.spec, 1, torch.Generator().manual_seed(0)).repeat(4, 1)
     with torch.no_grad():
         first, other = (game.recipe.sample(game.average.nets, z, torch.full((4,), k)) for k in (0, 1))
         shares = torch.eye(len(game.spec.classes))[[0, 0, 1, 1]]

@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from tightrope.core.game import Phase, Recipe
+from tightrope.core.given import latents
 from tightrope.core.rates import normalised, weight_size
 from tightrope.core.rules import SGD, Lookahead, RMSprop, Rule
 from tightrope.core.spec import DataSpec
@@ -116,7 +117,7 @@ def survey(recipe: Recipe, nets: Mapping[str, nn.Module], spec: DataSpec, seen: 
     critics = tuple(dict.fromkeys(player for phase in phases if phase.clock for player in phase.moves))
     return Start(
         nets=nets, rules=recipe.optimizers(), critics=critics, spec=spec, batch=max(1, recipe.batch // processes), seen=seen,
-        latent=recipe.latents(1, torch.Generator().manual_seed(0)).shape[-1], moves=_moves(phases, recipe.batch, seen),
+        latent=latents(recipe, spec, 1, torch.Generator().manual_seed(0)).shape[-1], moves=_moves(phases, recipe.batch, seen),
         turns=_turns(phases, critics), peak=max(factors), mean=sum(factors) / len(factors),
         augmented=bool(fields.get("augment_target") or recipe.schedule(int(seen / 2), 0.5).augment), fields=fields,
     )  # fmt: skip
@@ -268,7 +269,7 @@ def data(start: Start) -> list[Caution]:
     """Few images, each seen hundreds of times, and nothing that augments them."""
     count = start.spec.count
     views = start.seen / count if count else 0.0
-    if start.spec.modality != "images" or count >= FEW or views < VIEWS or start.augmented:
+    if not start.spec.pictures or count >= FEW or views < VIEWS or start.augmented:
         return []
     flag = start.flag("augment")
     remedy = f"add {flag} 1" if flag else "this recipe has no augmentation, swift has (tightrope train swift DATA)"
@@ -281,7 +282,7 @@ def data(start: Start) -> list[Caution]:
 
 def latent(start: Start) -> list[Caution]:
     """A latent of one or two numbers for images."""
-    if start.spec.modality != "images" or not 0 < start.latent < LEAST_LATENT:
+    if not start.spec.pictures or not 0 < start.latent < LEAST_LATENT:
         return []
     sentence = (
         f"a latent of {start.latent} number{'s' * (start.latent > 1)} can hardly make different images; set "

@@ -80,7 +80,7 @@ def _shape(arguments: Namespace, header: recipes.Header) -> dict[str, int]:
         asked[name] = Hyper(name=name, type="int", default=0, doc=name, low=name != "classes", high=high).check(value)
         if asked[name] == 2 and name == "channels":
             raise InputError(f"--channels {value}: images have 1 or 3.")
-        if "images" not in header.modalities:
+        if header.modalities == ("points",):
             raise InputError(f"--{name}: recipe {header.name} makes {' and '.join(header.modalities)}; name data with --data.")
         if arguments.data and name != "size":
             raise InputError(f"--{name}: --data says that already; give one of them.")
@@ -100,10 +100,12 @@ def _spec(data: str | None, asked: dict[str, int], header: recipes.Header) -> Da
         from tightrope import data as data_room
 
         return data_room.load(data, size=asked.get("size")).spec
-    if "images" not in header.modalities:
-        return DataSpec(modality=header.modalities[0], shape=(2,))
+    if header.modalities == ("points",):
+        return DataSpec(modality="points", shape=(2,))
     sizes = SHAPE | asked
     shape = (sizes["channels"], sizes["size"], sizes["size"])
+    if "images" not in header.modalities:
+        return DataSpec(modality=header.modalities[0], shape=shape, given=shape)
     return DataSpec(modality="images", shape=shape, classes=tuple(f"class {k}" for k in range(sizes["classes"])))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
@@ -31,6 +32,28 @@ class Modality(Protocol):
 
     def save(self, samples: Float[Tensor, "n *x"], names: list[str], folder: Path) -> list[Path]:
         """Write one file a sample (PNG for images, one CSV for points); returns the paths."""
+        ...
+
+
+class Translatable(Protocol):
+    """What a Dataset has beside the rest where `spec.given` is not empty: pictures that its samples are to be made of.
+
+    Attributes:
+        givens: number of pictures given; as many as samples where they are pairs.
+        held: pictures of the same kind that training never sees, to judge by; None where there are none.
+    """
+
+    givens: int
+    held: Dataset | None
+
+    def given(self, index: Int64[Tensor, " n"]) -> Float[Tensor, "n *given"]:
+        """Pictures given at `index` (of the samples at the same index, where they are pairs), always the same, in [-1, 1]."""
+        ...
+
+    def drawn(
+        self, index: Int64[Tensor, " n"], generator: torch.Generator
+    ) -> tuple[Float[Tensor, "n *x"], Float[Tensor, "n *given"]]:
+        """For training: the samples at `index` and pictures given: their own, made anew where chance has a part in it, or any."""
         ...
 
 

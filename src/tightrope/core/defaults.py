@@ -23,6 +23,11 @@ def latents(self: Any, n: int, generator: torch.Generator) -> Tensor:
     return torch.randn(n, self.z, generator=generator)
 
 
+def views(self: Any, real: Tensor, given: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The pictures as they are."""
+    return real, given
+
+
 def sample(self: Any, nets: Networks, z: Tensor, labels: Tensor | None = None) -> Tensor:
     """G's output; a conditional recipe's G is given the labels too."""
     return nets["G"](z, labels) if self.CONDITIONAL else nets["G"](z)
@@ -33,7 +38,7 @@ def critic(self: Any, nets: Networks, labels: Tensor | None) -> Callable[[Tensor
     return (lambda x: nets["D"](x, labels)) if self.CONDITIONAL else nets["D"]
 
 
-METHODS = {method.__name__: method for method in (schedule, latents, sample, critic)}
+METHODS = {method.__name__: method for method in (schedule, latents, views, sample, critic)}
 
 
 def complete(cls: type) -> None:

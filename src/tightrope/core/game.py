@@ -23,7 +23,7 @@ class Batch:
 
     Attributes:
         real: fresh real samples, (N, *shape).
-        z: fresh latents, (N, Z).
+        z: fresh latents, (N, Z). Where samples are made of pictures, those: (N, *given), each its sample's where data is paired.
         labels: classes of `real`, (N,), or None.
         round: number of rounds played before this one (for what happens every k-th round).
         made: what a phase leaves for a later one on the same batch, by name (G's samples with their graph).
@@ -34,6 +34,11 @@ class Batch:
     labels: Tensor | None
     round: int
     made: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+
+    @property
+    def given(self) -> Tensor:
+        """The pictures to be translated, (N, *given): the latents of a game that translates."""
+        return self.z
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -187,7 +192,11 @@ class Recipe(Protocol):
         ...
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draw n latents, (N, Z), from a CPU generator."""
+        """Draw n latents, (N, Z), from a CPU generator. Not asked where pictures are given: see `core.given`."""
+        ...
+
+    def views(self, real: Tensor, given: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """What is learned from a batch of pictures and those given: cropped, flipped, alike where they are pairs."""
         ...
 
     def critic(self, nets: Networks, labels: Tensor | None) -> Callable[[Tensor], Tensor]:

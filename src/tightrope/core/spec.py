@@ -13,11 +13,12 @@ class DataSpec:
     """The shape of a data set.
 
     Attributes:
-        modality: "images" or "points" (more come with their file in `tightrope.data`).
+        modality: "images", "points", or pictures made of pictures: "pairs" (each with the one it is made of), "unpaired".
         shape: of one sample as the networks see it: (C, H, W) for images, (dim,) for points.
         classes: names of the classes, in label order; empty when the data has no labels.
         shares: of the samples in each class, in label order; empty where there are no classes (or an old file did not say).
         count: number of training samples.
+        given: shape of the pictures that samples are to be made of, (C, H, W); () where samples are made of nothing but noise.
         scale, mean: data = standardised * scale + mean (points); images leave them at 1 and ().
     """
 
@@ -26,8 +27,19 @@ class DataSpec:
     classes: tuple[str, ...] = ()
     shares: tuple[float, ...] = ()
     count: int = 0
+    given: tuple[int, ...] = ()
     scale: float = 1.0
     mean: tuple[float, ...] = ()
+
+    @property
+    def pictures(self) -> bool:
+        """Samples are pictures, (C, H, W)."""
+        return self.modality != "points"
+
+    @property
+    def paired(self) -> bool:
+        """Every sample comes with the picture that it is to be made of."""
+        return self.modality == "pairs"
 
     @property
     def channels(self) -> int:
@@ -57,5 +69,5 @@ class DataSpec:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> DataSpec:
-        lists = {name: tuple(record.get(name, ())) for name in ("shape", "classes", "shares", "mean")}
+        lists = {name: tuple(record.get(name, ())) for name in ("shape", "classes", "shares", "given", "mean")}
         return cls(**{**record, **lists})

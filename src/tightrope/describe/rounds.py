@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from tightrope.core.game import Batch, Knobs, Networks, Phase, Terms
+from tightrope.core.given import latents
 from tightrope.core.spec import DataSpec
 from tightrope.describe.arithmetic import Flops, Kept
 from tightrope.describe.layers import Passing, shape_of
@@ -77,9 +78,9 @@ class Table:
     def _batch(self, number: int, size: int) -> Batch:
         draw = torch.Generator().manual_seed(number)
         real = torch.randn(size, *self.spec.shape, generator=draw)
-        if self.spec.modality == "images":
+        if self.spec.pictures:
             real = real.div_(2).clamp_(-1, 1)
-        z, k = self.recipe.latents(size, draw), len(self.spec.classes)
+        z, k = latents(self.recipe, self.spec, size, draw), len(self.spec.classes)
         labels = torch.arange(size) % k if k else None
         self._origins.mark(real, frozenset({"real"}))
         self._origins.mark(z, frozenset({"latent"}))

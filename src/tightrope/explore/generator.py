@@ -76,6 +76,8 @@ class Generator:
         Args:
             truncation: t above 0 brings normal latents into (-t, t), the same seed nearer to the mean; see `truncation`.
         """
+        if self.spec.given:
+            raise InputError(f"{self.name} makes pictures of pictures: give it some with `tightrope translate`.")
         z = torch.cat([self.recipe.latents(1, seeding.generator(seed, "sample")) for seed in seeds])
         if truncation is None:
             return z

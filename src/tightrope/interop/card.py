@@ -50,7 +50,7 @@ def _table(rows: list[tuple[str, Any]]) -> str:
 def _draws(facts: Facts) -> str:
     """What one sample is."""
     shape = facts.spec["shape"]
-    if facts.spec["modality"] == "images":
+    if facts.spec["modality"] != "points":
         colours = "grey" if shape[0] == 1 else "colour"
         return f"{colours} images of {shape[2]} x {shape[1]} pixels"
     return f"{facts.spec['modality']} of shape {tuple(shape)}"

@@ -113,7 +113,7 @@ def _extractor(case: Case, asked: Asked, progress: Progress | None) -> tuple[Ext
         return resolve(wish, asked.get("weights"), case.data, progress), []
     resolve(None, asked.get("weights"), case.data)  # weights without their extractor are refused
     shipped = judge.judge_for(case.data.spec)
-    if case.data.spec.modality != "images" or judge.at_home(shipped, case.data.spec):
+    if not case.data.spec.pictures or judge.at_home(shipped, case.data.spec):
         return shipped, []
     try:
         return domain_of(case.data, progress), []
@@ -139,7 +139,7 @@ def _real(data: Dataset, extractor: Extractor, classes: tuple[str, ...] = (), pr
 
 
 def _real_index(data: Dataset) -> Tensor:
-    side = min(data.spec.size, THUMBNAIL) if data.spec.modality == "images" else 1
+    side = min(data.spec.size, THUMBNAIL) if data.spec.pictures else 1
     return judge.spread_index(len(data), min(MOST_REAL, MOST_BYTES // (data.spec.channels * side * side)))
 
 

@@ -25,7 +25,7 @@ def perceptual_records(case: Case, seed: int = 0) -> list[dict[str, Any]]:
         InputError: the samples are no images, or the weights of LPIPS are not installed.
     """
     subject, data = case.subject, case.data
-    if data.spec.modality != "images":
+    if not data.spec.pictures:
         raise InputError(f"--perceptual: {subject.name} holds {data.spec.modality}; LPIPS compares images.")
     alex, pairs = load_lpips("alex"), min(PAIRS, subject.count, len(data))
 

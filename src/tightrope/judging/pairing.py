@@ -48,7 +48,7 @@ class Pair:
     def at(self, index: Tensor) -> Tensor:
         """Samples as the data has them."""
         batch, spec = self.samples.batch(index), self.real.spec
-        if spec.modality != "images":
+        if not spec.pictures:
             return _in_units(batch, self.samples, self.real)
         if self.margin is not None:
             batch = pad(batch, [(spec.size - self.samples.spec.size) // 2] * 4, value=self.margin)
@@ -65,7 +65,7 @@ class Pair:
 def together(what: str, data: str | Path, size: int | None, progress: Progress | None) -> Pair:
     """Both sets at one size: the one asked for; else the samples' own, where data of that size can be had without scaling."""
     real: Dataset = data_room.load(data, size=size, progress=progress)
-    if real.spec.modality != "images":
+    if not real.spec.pictures:
         written = Path(what) / POINTS_FILE
         samples: Dataset = data_room.load(written if written.is_file() else what, progress=progress)
         require_alike(what, samples.spec, real.spec)

@@ -18,6 +18,7 @@ from tightrope import data as data_room
 from tightrope.core import labels, seeds
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
+from tightrope.core.given import pictures_of
 from tightrope.core.spec import DataSpec
 from tightrope.data.catalog import SHEETS
 from tightrope.explore.generator import Generator
@@ -125,12 +126,12 @@ def open_case(what: str | Path, data: str | Path | None, asked: Asked, progress:
     if (path / "run.json").is_file():
         run = Run(path, recipe)
         real = run.dataset(progress) if data is None else _real_for(load(path, recipe).spec, data, size, progress)
-        subject = _of_generator(path, run, count, seed, recipe)
+        subject = _of_generator(path, run, real, count, seed, recipe)
     elif path.suffix == ".safetensors":
         if data is None:
             raise InputError(f"{path}: name the real data to judge it against: --data DATA.")
         real = _real_for(load(path, recipe).spec, data, size, progress)
-        subject = _of_generator(path, None, count, seed, recipe)
+        subject = _of_generator(path, None, real, count, seed, recipe)
     else:
         if data is None:
             raise InputError(f"{what}: name the real data to judge these samples against: --data DATA.")
@@ -144,7 +145,7 @@ def open_case(what: str | Path, data: str | Path | None, asked: Asked, progress:
 def _held_out(unseen: str | Path | None, real: Dataset, progress: Progress | None) -> Dataset | None:
     if unseen is None:
         return None
-    other = data_room.load(unseen, size=real.spec.size if real.spec.modality == "images" else None, progress=progress)
+    other = data_room.load(unseen, size=real.spec.size if real.spec.pictures else None, progress=progress)
     require_alike(str(unseen), other.spec, real.spec)
     if other.fingerprint == real.fingerprint:
         raise InputError(f"--held-out {unseen}: is the data itself; give real samples that were not trained on.")
@@ -156,20 +157,25 @@ def _held_out(unseen: str | Path | None, real: Dataset, progress: Progress | Non
 def _real_for(spec: DataSpec, data: str | Path, size: int | None, progress: Progress | None) -> Dataset:
     """Real data at the size that a generator makes."""
     try:
-        side = size or (spec.size if spec.modality == "images" else None)
+        side = size or (spec.size if spec.pictures else None)
         return data_room.load(data, size=side, progress=progress)
     except InputError:  # points have no size: `require_alike` says what is wrong rather than that
-        if size is None and spec.modality == "images" and data_room.load(data).spec.modality != "images":
+        if size is None and spec.pictures and not data_room.load(data).spec.pictures:
             return data_room.load(data)
         raise
 
 
-def _of_generator(path: Path, run: Run | None, count: int, seed: int, recipe: str | None) -> Subject:
-    """A generator's samples: as many latents as asked for, the same for the same seed."""
+def _of_generator(path: Path, run: Run | None, real: Dataset, count: int, seed: int, recipe: str | None) -> Subject:
+    """A generator's samples: as many latents as asked for, the same for the same seed; of pictures given, those of the data."""
     generator = load(path, recipe)
     of_run = run.record["seed"] if run else 0
     names: tuple[int | str, ...] = ("judge", *([seed] if seed else []))
-    z = generator.recipe.latents(count, seeds.generator(of_run, *names))
+    if real.spec.given:
+        data = pictures_of(real)
+        z = data.given(spread_index(data.givens, count))
+        count = len(z)
+    else:
+        z = generator.recipe.latents(count, seeds.generator(of_run, *names))
     by_class = generator.recipe.CONDITIONAL
     asked = labels.draw(generator.spec, count, seeds.generator(of_run, *names, "class")) if by_class else None
     file = path / "generator.safetensors" if path.is_dir() else path
@@ -196,7 +202,7 @@ def _of_samples(path: Path, pair: Pair, count: int) -> Subject:
     asked, strange = classes_asked(samples, chosen, names, real.spec.classes)
     notes += strange
     wanted, there = real.spec.channels, samples.spec.channels
-    if real.spec.modality == "images" and wanted != there:
+    if real.spec.pictures and wanted != there:
         notes.append(f"the samples are {colour(there)} and the data is {colour(wanted)}: they were made {colour(wanted)}.")
     sides = getattr(samples, "index", {}).get("originals", {}).get("shorter_side", {})
     if sides.get("min") != sides.get("max"):

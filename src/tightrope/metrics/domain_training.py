@@ -77,7 +77,7 @@ def train_network(
         InputError: not images, fewer than 50, values that are not finite, all alike, or no time to train.
     """
     spec = dataset.spec
-    if spec.modality != "images" or spec.channels not in (1, 3):
+    if not spec.pictures or spec.channels not in (1, 3):
         raise InputError(f"{dataset.name}: {spec.modality} of the shape {spec.shape}; `domain` needs grey or RGB images.")
     if len(dataset) < LEAST:
         raise InputError(f"{dataset.name}: {len(dataset)} images; a domain extractor needs at least {LEAST}, better 1,000.")

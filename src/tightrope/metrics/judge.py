@@ -43,7 +43,7 @@ def judge_for(spec: DataSpec) -> Extractor:
     """
     if spec.modality == "points":
         return coordinates.load(spec.channels)
-    if spec.modality == "images" and spec.channels in (1, 3):
+    if spec.pictures and spec.channels in (1, 3):
         return load_shipped("fashion-cnn" if spec.channels == 1 else "emoji-cnn")
     raise InputError(
         f"no judge for {spec.modality} of the shape {spec.shape}; there are judges for grey and RGB images and for points."
@@ -179,7 +179,7 @@ def _parts(real: Features, count: int) -> tuple[Features, Features]:
 def protocol_of(extractor: Extractor, dataset: Dataset, real: Features, count: int, seed: int) -> Record:
     """Everything that two values must share to be compared."""
     n = len(real.values)
-    images = dataset.spec.modality == "images"
+    images = dataset.spec.pictures
     return extractor.protocol | {
         "pixels": dataset.spec.size if images else None,
         "quantised": "uint8" if images else None,

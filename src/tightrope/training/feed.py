@@ -8,6 +8,7 @@ from torch import Tensor
 from tightrope.core import seeds
 from tightrope.core.data import Dataset
 from tightrope.core.game import Batch, Recipe
+from tightrope.core.given import pictures_of
 from tightrope.training.engine import Engine
 
 
@@ -26,14 +27,23 @@ class Feed:
         """The batch of draw `number` (counted from 0 over the whole run)."""
         size = self.recipe.batch
         index = self._indices(number * size, size)[self.mine]
-        z = self.recipe.latents(size, seeds.generator(self.seed, "z", number))[self.mine]
         labels = self.dataset.labels(index)
+        if self.dataset.spec.given:
+            real, z = self._pictures(index, number)
+        else:
+            real = self.dataset.batch(index)
+            z = self.recipe.latents(size, seeds.generator(self.seed, "z", number))[self.mine]
         return Batch(
-            real=self.engine.bring(self.dataset.batch(index)),
+            real=self.engine.bring(real),
             z=self.engine.bring(z),
             labels=None if labels is None else self.engine.bring(labels),
             round=round,
         )
+
+    def _pictures(self, index: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """Pictures and those given, cropped and flipped: by chance of each process's own."""
+        dice = seeds.generator(self.seed, "given", number, self.engine.rank)
+        return self.recipe.views(*pictures_of(self.dataset).drawn(index, dice), dice)
 
     def _indices(self, start: int, size: int) -> Tensor:
         length = len(self.dataset)

@@ -12,6 +12,7 @@ from torch import nn
 
 from tightrope.core.data import Dataset
 from tightrope.core.game import Batch, Recipe
+from tightrope.core.given import latents
 from tightrope.training.engine import PRECISIONS, Engine
 from tightrope.training.game import Game
 
@@ -25,7 +26,8 @@ def measure(recipe: Recipe, dataset: Dataset, engine: Engine, precisions: Sequen
     game = Game(recipe, dataset.spec, Engine(str(engine.device)), seed=0)
     size = max(2, min(SAMPLES, recipe.batch))
     index = torch.arange(size) % len(dataset)
-    batch = Batch(dataset.batch(index), recipe.latents(size, torch.Generator().manual_seed(0)), dataset.labels(index), round=1)
+    z = latents(recipe, dataset.spec, size, torch.Generator().manual_seed(0))
+    batch = Batch(dataset.batch(index), z, dataset.labels(index), round=1)
     speeds = {}
     for precision in precisions:
         trial = Engine(str(engine.device), precision)

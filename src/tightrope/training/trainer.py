@@ -17,6 +17,7 @@ from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError, Interrupted, RunStopped
 from tightrope.core.files import write_atomically
 from tightrope.core.game import Knobs, Recipe
+from tightrope.core.given import bound
 from tightrope.training import checkpoint
 from tightrope.training.artifact import write_generator
 from tightrope.training.budget import Budget
@@ -50,7 +51,7 @@ class Trainer:
         self, recipe: Recipe, dataset: Dataset, engine: Engine, budget: Budget, plan: Plan, events: Events, started: float
     ) -> None:
         self.engine, self.budget, self.plan, self.events = engine, budget, plan, events
-        self.game = Game(recipe, dataset.spec, engine, plan.seed, plan.begin)
+        self.game = Game(bound(recipe, dataset), dataset.spec, engine, plan.seed, plan.begin)
         self.feed = Feed(recipe, dataset, engine, plan.seed)
         self.meter = Meter()
         self.previews = Previews(self.game, dataset, plan.folder, plan.seed) if engine.chief else None

@@ -162,7 +162,7 @@ def few(
     """
     chosen = {**header.presets.get(preset or "", {}), **fields}
     steered = {"augment_target", "augment_images"} <= header.fields.keys()
-    wanted = start is not None and spec.modality == "images" and 0 < spec.count < FEW
+    wanted = start is not None and spec.pictures and not spec.given and 0 < spec.count < FEW
     if not (steered and wanted) or chosen.keys() & {"augmentation", "augment"} or chosen.get("augment_target") == 0:
         return {}
     return {name: value for name, value in ADA.items() if name in header.fields and name not in chosen}

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from tightrope.core.game import Batch, Networks
+from tightrope.core.given import latents
 from tightrope.training.game import Game
 from tightrope.training.probe import SAMPLES
 
@@ -56,7 +57,7 @@ def _move(game: Game) -> None:
     phase = next(phase for phase in recipe.phases() if "D" in phase.moves)
     real = torch.randn(size, *game.spec.shape, generator=dice).clamp(-1, 1).to(device)
     labels = torch.zeros(size, dtype=torch.long, device=device) if game.spec.classes else None
-    z = recipe.latents(size, dice).to(device)
+    z = latents(recipe, game.spec, size, dice).to(device)
     phase.terms(game.nets, Batch(real, z, labels, round=1), recipe.schedule(0, 1.0))  # what grows has grown by then
 
 
