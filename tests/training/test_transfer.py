@@ -234,7 +234,7 @@ def test_holding_needs_trained_weights_and_a_number_above_zero() -> None:
 
 
 def rounds(game: Game, count: int = 4) -> None:
-    feed = Feed(game.recipe, ToyDataset(game.spec.shape), game.engine, 0)
+    feed = Feed(game.recipe, ToyDataset(game.spec.shape, modality=game.spec.modality), game.engine, 0)
 
     class Rounds(Budget):
         def done(self, seen: int) -> bool:
@@ -249,8 +249,10 @@ CASES = [(name, modality) for name in recipes.names() for modality in recipes.he
 @pytest.mark.parametrize(("name", "modality"), CASES, ids=[f"{name}-{modality}" for name, modality in CASES])
 def test_the_first_layers_are_held_to_the_bit_and_all_others_move_as_before(name: str, modality: str) -> None:
     recipe = recipes.find(name)(**recipes.header(name).resolve("toy", {}))
-    spec: DataSpec = ToyDataset(SHAPES[modality]).spec
+    spec: DataSpec = ToyDataset(SHAPES[modality], modality=modality).spec
     free = Game(recipe, spec, Engine("cpu"), 0)
+    if "D" not in free.nets:
+        pytest.skip("no player is called D")
     groups = transfer.layers(Game(recipe, spec, Engine("cpu"), 0))
     assert len(groups) > 1
     names = groups[0]

@@ -112,6 +112,8 @@ class SynthesisNetwork(nn.Module):
 
     Args:
         channel_base, channel_max: a block at resolution r has min(channel_base / r, channel_max) channels.
+        bounded: the image goes through tanh, so that flat black and white are within reach and D cannot tell by them; the
+            published networks have none.
         num_fp16_res: accepted as published, and without effect: precision is the caller's, by autocast.
         block_kwargs: architecture, resample_filter, conv_clamp, use_noise, activation.
     """
@@ -124,11 +126,12 @@ class SynthesisNetwork(nn.Module):
         channel_base: int = 32768,
         channel_max: int = 512,
         num_fp16_res: int = 0,
+        bounded: bool = False,
         **block_kwargs: Any,
     ) -> None:
         super().__init__()
         self.w_dim, self.img_resolution, self.img_channels = w_dim, img_resolution, img_channels
-        self.resolutions = resolutions_of(img_resolution)
+        self.resolutions, self.bounded = resolutions_of(img_resolution), bounded
         inputs = 0
         self.num_ws = 0
         for resolution in self.resolutions:
@@ -151,6 +154,7 @@ class SynthesisNetwork(nn.Module):
             x, image = block(x, image, ws[:, at : at + block.num_conv + block.num_torgb], noise_mode)
             at += block.num_conv
         assert image is not None
+        image = image.tanh() if self.bounded else image
         return image.contiguous()  # so that noise like it is drawn in the order of pixels
 
 
