@@ -71,7 +71,7 @@ def write_index(path: Path, record: dict[str, Any]) -> None:
 
 def clean(folder: Path, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob(f"{name}[.-]*"):
+    for old in (*folder.glob(f"{name}.json"), *folder.glob(f"{name}-[0-9]*.webp")):
         old.unlink()
 
 

@@ -120,6 +120,91 @@ def test_the_safer_game_needs_permission_and_begins_anew_where_nothing_is_lost()
     assert abs(step(facts(), Turns.from_json(remedy["turns"]), "D") - 0.02) < 1e-9
 
 
+def test_the_safer_game_goes_first_where_it_is_allowed_and_is_undone_where_it_costs_what_was_there() -> None:
+    found = play(lambda tick, turns: 0.05 if turns.safer else 0.45, Guardian(facts(safer=True), act=True))
+    first = remedies_of(found)[0]
+    assert first["name"] == "safer game" and first["back_to"] == first["seen"]  # from where it is, which is kept
+    checked = next((d, tick) for tick, d in found for record in d.told if record["event"] == "checked")
+    assert checked[0].back_to == first["seen"] and checked[0].turns is not None and not checked[0].turns.safer
+    assert checked[1] * 100 <= first["seen"] + 700  # 15 % of the run and a tick later
+
+
+def test_a_remedy_that_costs_what_was_there_is_undone_at_once() -> None:
+    found = play(lambda tick, turns: 0.45 if turns.neutral else 0.05, Guardian(facts(), act=True))
+    first = remedies_of(found)[0]
+    tick, decision = next((tick, d) for tick, d in found for record in d.told if record["event"] == "checked")
+    assert tick * 100 == first["seen"] + 200  # two looks
+    assert decision.back_to == first["seen"] and decision.turns == Turns()
+
+
+SLOWLY = [
+    0.13,
+    0.15,
+    0.2,
+    0.3,
+    0.27,
+    0.38,
+    0.24,
+    0.48,
+    0.42,
+    0.56,
+    0.53,
+    0.45,
+    0.49,
+    0.71,
+    0.67,
+    0.71,
+    0.63,
+    0.71,
+    0.78,
+    0.78,
+    0.85,
+    0.62,
+    0.83,
+    0.79,
+    0.8,
+    0.85,
+    0.96,
+    0.9,
+    0.89,
+    0.82,
+    0.68,
+    0.72,
+    1.03,
+    0.95,
+    1.04,
+    0.63,
+    0.92,
+    1.07,
+    0.96,
+    1.07,
+]  # health of a real run
+
+
+def test_a_run_that_rises_slowly_is_left_to_itself() -> None:
+    for safer in (True, False):
+        guardian = Guardian(facts(safer=safer), act=True)
+        for tick, level in enumerate(SLOWLY, 1):
+            reach = min(1.0, 0.4 + tick / 12)  # soon all of it: what is wanted is sharpness
+            read = {**values(level), "samples/reach": reach, "samples/faithful": 0.6 * level}
+            decision = guardian.observe(tick * 100, tick / TICKS, read)
+            assert decision.turns is None and decision.back_to is None and not decision.stop, tick
+
+
+def test_a_d_that_tells_nothing_ends_no_safer_game_whose_samples_reach_something() -> None:
+    def names(reach: float) -> list[str]:
+        guardian, turns, said = Guardian(facts(safer=True), act=True), Turns(), []
+        for tick in range(1, TICKS + 1):
+            read = {**values(0.04), "balance/lead": 0.02, "samples/reach": reach if turns.safer else 0.02}
+            decision = guardian.observe(tick * 100, tick / TICKS, read)
+            turns = decision.turns if decision.turns is not None else turns
+            said += [record["name"] for record in decision.told if record["event"] == "remedy"]
+        return said
+
+    assert names(0.3) == ["safer game"]
+    assert names(0.05)[:2] == ["safer game", "safer game, slower"]
+
+
 def test_a_collapse_goes_back_to_the_best_state() -> None:
     for target in (True, False):
         guardian = Guardian(facts(target=target), act=True)

@@ -100,7 +100,7 @@ def test_evaluate_and_report_on_demand(run: Path, capsys: pytest.CaptureFixture[
 
 
 def test_data_tells_what_training_would_see(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(json.loads(out(["data", "--json"], capsys))) == {"fashion", "emoji", "ring8", "grid25"}
+    assert set(json.loads(out(["data", "--json"], capsys))) == {"fashion", "emoji", "emoji-pairs", "ring8", "grid25"}
     facts = json.loads(out(["data", str(run.parent.parent / "grey.npz"), "--json", "--grid", str(tmp_path / "g.png")], capsys))
     assert "60" in json.dumps(facts)
     assert Image.open(tmp_path / "g.png").size[0] > 100

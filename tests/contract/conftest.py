@@ -24,6 +24,11 @@ VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
     "cgan": ({"networks_of": "mlp", "units": 24},),
     "acgan": ({"dropout": 0.5},),
     "stylegan3": ({"variant": "r", "conditional": True, "blur": 2.0},),
+    "srgan": (
+        {"network": "srresnet", "content": "l2", "objective": "relativistic-average", "matching": 1.0},
+        {"adversarial": 0.0, "crop": 96},
+    ),
+    "esrgan": ({"critic": "vgg"}, {"adversarial": 0.0, "turn": False}),
     "improved_gan": ({"technique": "feature-matching", "history": 0.0, "reference": 0, "target": 1.0},),
 }
 

@@ -317,7 +317,7 @@ def test_no_such_path(name: str) -> None:
 def test_a_near_name_is_offered() -> None:
     with pytest.raises(InputError, match="did you mean 'fashion'"):
         load("fashon")
-    with pytest.raises(InputError, match="Embedded are fashion, emoji, ring8, grid25"):
+    with pytest.raises(InputError, match="Embedded are fashion, emoji, emoji-pairs, ring8, grid25"):
         load("")
 
 

@@ -75,7 +75,7 @@ def test_attribution_ships() -> None:
 
 def test_names_say_what_is_loaded() -> None:
     listed = names()
-    assert list(listed) == ["fashion", "emoji", "ring8", "grid25"]
+    assert list(listed) == ["fashion", "emoji", "emoji-pairs", "ring8", "grid25"]
     assert f"{len(load('fashion')):,}" in listed["fashion"]
     assert f"{len(load('emoji')):,}" in listed["emoji"]
     assert all("\n" not in line for line in listed.values())

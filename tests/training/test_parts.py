@@ -61,6 +61,16 @@ def test_budget_in_minutes_reaches_its_end_with_the_time() -> None:
     assert 58 <= seconds <= 61
 
 
+def test_a_measurement_of_no_samples_does_not_end_a_run() -> None:
+    budget = Budget(minutes=1)
+    budget.replan(40, 4.0, 10.0)
+    budget.replan(40, 4.0, 0.0)
+    assert not budget.done(80)
+    assert budget.progress(320) == pytest.approx(0.5)
+    budget.replan(90, 60.0, 0.0)  # the time is over all the same
+    assert budget.done(90)
+
+
 def test_time_before_the_first_round_does_not_bend_the_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run of ten minutes whose start took a minute: a clock that gains half a second a look, so that progress can be foretold."""
     clock = itertools.count()

@@ -81,3 +81,17 @@ def test_what_is_no_film(tmp_path: Path, network: Callable[..., Translator]) -> 
     with pytest.raises(InputError, match="has no pictures in it"):
         translate.files(network("srvgg"), [tmp_path / "c.mp4"], tmp_path / "d.mp4")
     assert not list(tmp_path.glob("[bd].mp4*"))
+
+
+def test_a_film_without_frames(film: Path, tmp_path: Path, network: Callable[..., Translator]) -> None:
+    empty = tmp_path / "empty.mkv"
+    with av.open(str(film)) as given, av.open(str(empty), "w") as file:
+        file.add_stream_from_template(given.streams.video[0])
+        sound = file.add_stream_from_template(given.streams.audio[0])
+        for packet in given.demux(given.streams.audio[0]):
+            if packet.dts is not None:
+                packet.stream = sound
+                file.mux(packet)
+    with pytest.raises(InputError, match="is a film without frames; name another"):
+        translate.files(network("srvgg"), [empty], tmp_path / "large.mp4")
+    assert not list(tmp_path.glob("large*"))

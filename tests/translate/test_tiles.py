@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tightrope import translate
-from tightrope.core.translation import Translator
-from tightrope.translate import tiles
+from tightrope.core.translation import Holding, Translator
+from tightrope.translate import steady, tiles
 from tightrope.translate.pixels import Work
 
 Network = Callable[..., Translator]
@@ -112,6 +113,49 @@ def test_grey_stays_grey_where_the_picture_stays_the_same(network: Network) -> N
 
 def test_what_sees_the_whole_picture_is_known(network: Network) -> None:
     assert network("resnet").whole and not network("unet").whole and not network("rrdb").whole
+
+
+def bright_and_dark() -> np.ndarray:
+    """Four quarters of different brightness and structure, 176 x 192 px."""
+    x = photo(176, 192, kind=np.uint8) // 2
+    x[:88, :96] //= 3
+    x[88:, 96:] += 120
+    return x
+
+
+def test_parts_share_one_normalisation(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, x = network("resnet"), bright_and_dark()
+    assert net.whole
+    whole = translate.array(net, x).astype(int)
+    parts = np.abs(translate.array(net, x, tile=80, overlap=24) - whole)
+    assert parts[4:-4, 4:-4].max() <= 2  # the picture fits, so the means are its own
+    with monkeypatch.context() as patch:
+        patch.setattr(steady, "SIDE", 48)
+        patch.setattr(tiles, "memory", lambda whole=False: int(tiles.need(net) * 176 * 192 * 0.6))
+        assert len(steady.windows(net, x)) > 4
+        some = np.abs(translate.array(net, x, tile=80, overlap=24) - whole)
+    with monkeypatch.context() as patch:
+        patch.setattr(steady, "held", lambda *asked: nullcontext())
+        alone = np.abs(translate.array(net, x, tile=80, overlap=24) - whole)
+    assert alone.mean() > 4 * some.mean() > 0  # each part by itself: seams
+    assert np.abs(translate.array(net, x).astype(int) - whole).max() == 0  # nothing is held afterwards
+
+
+def test_means_over_a_large_picture_are_exact(network: Network) -> None:
+    x = (torch.randn(1, 2, 1000, 700, generator=torch.Generator().manual_seed(0)) * 0.1 + 3).to(memory_format=torch.channels_last)
+    wide = x.double()
+    expected = (wide - wide.mean((2, 3), keepdim=True)) * (wide.var((2, 3), correction=0, keepdim=True) + 1e-5).rsqrt()
+    norm = next(layer for layer in network("resnet").net.modules() if isinstance(layer, Holding))
+    assert (type(norm)(2)(x) - expected).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(("height", "width"), [(400, 400), (64, 4000), (2000, 300)])
+def test_windows_lie_evenly_and_fit(height: int, width: int, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, x = network("resnet"), np.zeros((height, width, 3), np.uint8)
+    assert steady.windows(net, x).shape == (1, height, width, 3)
+    monkeypatch.setattr(tiles, "memory", lambda whole=False: int(tiles.need(net) * 70_000))
+    found = steady.windows(net, x)
+    assert len(found) * found.shape[1] * found.shape[2] <= 70_000 and found.shape[1] == min(256, height)
 
 
 def test_memory_decides_the_tiles(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:

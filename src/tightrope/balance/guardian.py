@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from statistics import fmean, median
 from typing import Any
 
-from tightrope.balance import health, remedies, verdicts
+from tightrope.balance import health, prospects, remedies, verdicts
 from tightrope.balance.decision import Decision, Facts
 from tightrope.balance.history import History, Reading
+from tightrope.balance.prospects import NEAR, WAVERS
 from tightrope.balance.remedies import Remedy
 from tightrope.balance.verdict import Verdict
 from tightrope.core.turns import Turns
@@ -21,15 +21,13 @@ from tightrope.core.turns import Turns
 BROKEN = ("non-finite", "diverging")  # acted upon at once
 EARLY = 0.07  # of the run, before which only what is not finite or runs away is acted upon
 WORTH = 0.3  # health of a state that is worth going back to
-ALIVE = 0.12  # reach of samples that have found some of the data
 LOW = 0.1  # health of samples that show nothing yet
-NEAR, WAVERS = 0.8, 0.6  # health that is near the target; share of the best health above which a good run only wavers
 COLLAPSED = 0.4  # of its best health, below which a run has lost what it had
 BETTER = 0.1  # of health: by how much a remedy must help at least
 PATIENCE = 0.25  # of the run without improvement, with nothing left to try, after which it ends
-LATE = 0.3  # of the run, before which samples that reach some of the data are enough
 HOPELESS = ("duplicating", "D overpowers")  # of a run without a target that has nothing to show at its half; others may be slow
 SHORT = 500  # moves of D: a run of fewer is only a beginning
+HALFWAY = 0.5  # health of a state that the safer game has to come up to again
 LAST = 0.75  # of the run, after which no remedy has the time to help
 SLIPPED = 0.9  # of the best health, below which the best state is delivered instead of the last
 
@@ -114,9 +112,12 @@ class Guardian:
             return self._treat(seen, progress, ())
         told: tuple[dict[str, Any], ...] = ()
         if self.trial is not None:
-            if progress < self.trial.check_at:
+            if progress < self.trial.check_at and not self._harms():
                 return Decision(verdict=self.verdict, keep=self._keeps(seen, progress))
-            helped, told = self._check(seen)
+            lost = self._lost()
+            helped, told = self._check(seen, lost)
+            if lost and not helped:
+                return self._return(progress, told)
             if not helped and self.turns.safer:
                 return self._treat(seen, progress, told)
         if self._in_trouble(progress):
@@ -144,38 +145,29 @@ class Guardian:
             return True
         if self.turns.safer:  # its samples become sharp when its rates have fallen, late: only a blind D is in the way
             lost = best >= 1 and max(self.history.series(health.NAME, self.since).values[-health.LATEST :]) < NEAR
-            return lost or (self.verdict.name == "G overpowers" and level < LOW)
+            return lost or self._blind(level)
         if self.verdict.name == "memorising":
             return True
         if self.facts.target:
-            return self._behind(level, best, progress)
-        late = progress >= verdicts.HALF and not 0 < self.facts.steps < SHORT and not self._reaches_out(progress)
-        return late and best < LOW and self.verdict.name in HOPELESS
+            return prospects.behind(self.history, self.since)
+        late = progress >= verdicts.HALF and not 0 < self.facts.steps < SHORT
+        nothing = best < LOW and not prospects.reaches_out(self.history, self.since)
+        return late and nothing and self.verdict.name in HOPELESS
 
-    def _behind(self, level: float, best: float, progress: float) -> bool:
-        """Whether the target is out of reach at the present pace; what was near it once may waver.
+    def _blind(self, level: float) -> bool:
+        """Whether D tells nothing apart and samples reach nothing; while they do, the game is on its way."""
+        return self.verdict.name == "G overpowers" and level < LOW and not prospects.alive(self.history, self.since)
 
-        Samples reach more and more of the data before they become sharp: while they do, and at the beginning as long as they
-        reach any of it, the run is given its time.
-        """
-        values = self.history.series(health.NAME, self.since)
-        near = NEAR if best < NEAR else WAVERS * best
-        if len(values.values) < verdicts.RECENT or max(values.values[-health.LATEST :]) >= near or self._reaches_out(progress):
+    def _lost(self) -> bool:
+        """Whether samples are clearly worse than the state that is kept; the safer game is given its time where that is poor."""
+        level, worth = health.now(self.history, self.since), HALFWAY if self.turns.safer else WORTH
+        return level is not None and self.kept[0] >= worth and level < WAVERS * self.kept[0]
+
+    def _harms(self) -> bool:
+        """Whether the remedy under check has already cost what the run had; the safer game is worse before it is better."""
+        if self.trial is None or self.trial.cause in BROKEN or self.turns.safer:
             return False
-        n = min(6, len(values.values))
-        gone = values.progress[-1] - values.progress[-n]
-        half = max(1, n // 2)
-        gain = sum(values.values[-half:]) / half - sum(values.values[-n : -n + half]) / half
-        pace = gain / max(gone * (n - half) / max(n - 1, 1), 1e-9)
-        return level + max(pace, 0.0) * (1 - progress) < 1.0
-
-    def _reaches_out(self, progress: float) -> bool:
-        reach = self.history.series("samples/reach", self.since).values[-2 * verdicts.RECENT :]
-        if not reach:
-            return False
-        half = len(reach) // 2
-        rising = fmean(reach[half:]) > fmean(reach[:half]) + 0.02 if half >= 2 else reach[-1] > reach[0] + 0.05
-        return rising or (progress < LATE and median(reach[-3:]) >= ALIVE)
+        return len(self.history.series(health.NAME, self.since).values) >= health.LATEST and self._lost()
 
     # --- what is done
 
@@ -183,8 +175,8 @@ class Guardian:
         """The next remedy, or the end."""
         name = self.verdict.name
         left = remedies.choices(name, self.facts, self.turns, tuple(self.tried))
-        if self.facts.safer and not self.turns.safer and self.kept[0] < WORTH and name != "memorising":
-            left = [remedy for remedy in left if remedy.from_start] or left  # nothing to lose, and time is short
+        if self.facts.safer and not self.turns.safer and name != "memorising" and (name not in BROKEN or self.kept[0] < WORTH):
+            left = [remedy for remedy in left if remedy is remedies.safer] or left  # one strong remedy: no time for three
         if not left or progress > LAST:
             return self._give_up(seen, progress, told)
         return self._apply(left[0], seen, progress, told)
@@ -201,6 +193,9 @@ class Guardian:
 
     def _apply(self, remedy: Remedy, seen: int, progress: float, told: tuple[dict[str, Any], ...]) -> Decision:
         level = health.now(self.history, self.since) or 0.0
+        keep = level >= max(WORTH, SLIPPED * self.kept[0]) and self.verdict.name not in BROKEN
+        if keep:  # what the remedy may cost can be had again
+            self.kept = (level, seen, progress)
         back = self._back(remedy, level)
         undo = self.turns.to_json()
         changed = remedy.change(self.turns, self.facts)
@@ -213,7 +208,12 @@ class Guardian:
             "event": "remedy", "seen": seen, "name": remedy.name, "reason": self.verdict.sentence, "expects": remedy.expects,
             "turns": self.turns.to_json(), "back_to": back, "check_at": check_at,
         }  # fmt: skip
-        return Decision(verdict=self.verdict, told=(*told, said), turns=self.turns, back_to=back)
+        return Decision(verdict=self.verdict, told=(*told, said), turns=self.turns, back_to=back, keep=keep)
+
+    def _return(self, progress: float, told: tuple[dict[str, Any], ...]) -> Decision:
+        """From a remedy that cost what the run had to the best state, played as before."""
+        self.since = progress + 1e-9
+        return Decision(verdict=self.verdict, told=told, turns=self.turns, back_to=self.kept[1])
 
     def _back(self, remedy: Remedy, level: float) -> int | None:
         """Where to begin: at the best snapshot where much was lost, at the start where that is what the remedy means."""
@@ -222,7 +222,7 @@ class Guardian:
             return self.kept[1]
         return 0 if remedy.from_start or broken else None
 
-    def _check(self, seen: int) -> tuple[bool, tuple[dict[str, Any], ...]]:
+    def _check(self, seen: int, lost: bool) -> tuple[bool, tuple[dict[str, Any], ...]]:
         """Whether the remedy under check helped; its turns are undone where it did not."""
         trial, self.trial = self.trial, None
         assert trial is not None
@@ -233,8 +233,9 @@ class Guardian:
             helped = level >= 0.9 * trial.before
         else:
             helped = level >= min(1.0, max(trial.before + BETTER, 1.5 * trial.before))
-            helped |= self.turns.safer and (level >= LOW or self.verdict.name != "G overpowers")
-        if not helped and not self.turns.safer:
+            helped |= self.turns.safer and not self._blind(level)
+            helped &= not lost
+        if not helped and (lost or not self.turns.safer):
             self.turns = Turns.from_json(trial.undo)
         how = "did not help" if not helped else "helped" if level > trial.before + 0.01 else "is given its time"
         sentence = f"{trial.name} {how}: health went from {trial.before:.2f} to {level:.2f}."

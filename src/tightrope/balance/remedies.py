@@ -111,10 +111,13 @@ averaged = Remedy(
     change=_replaced(ema=0.05),
 )  # fmt: skip
 safer = Remedy(
-    name="safer game", expects="the relativistic game with R1 and R2 learns from here to the end", change=_safer(), wait=0.2,
+    name="safer game", expects="the relativistic game with R1 and R2 learns from here to the end", change=_safer(), wait=0.15,
     needs=frozenset({"safer", "support", "rates"}), from_start=True,
 )  # fmt: skip
-safer_slower = dataclasses.replace(safer, name="safer game, slower", change=_safer(g=0.3, d=0.3))
+safer_slower = dataclasses.replace(  # goes on with the networks as they are: rates that are too high are no reason to begin anew
+    safer, name="safer game, slower", expects="steps small enough for what D tells to add up", change=_safer(g=0.3, d=0.3),
+    from_start=False,
+)  # fmt: skip
 safer_leading = dataclasses.replace(safer, name="safer game, D first", change=_safer(d=3.0))
 
 CALM_DOWN = (both_slower, penalised, safer, safer_slower)
@@ -125,7 +128,7 @@ FOR: dict[str, tuple[Remedy, ...]] = {
     "mode dropping": (slower_g, penalised, safer, safer_slower),
     "shrinking": (averaged, slower_g, penalised, safer),
     "D overpowers": (slower_d, penalised, noisy, safer, safer_slower),
-    "G overpowers": (slower_g, faster_d, penalised, safer, safer_leading),
+    "G overpowers": (slower_g, faster_d, penalised, safer, safer_slower, safer_leading),
     "oscillating": (both_slower, averaged, penalised, safer, safer_slower),
     "stalled": (both_faster, penalised, safer, safer_slower),
     "memorising": (augmented, slower_d),

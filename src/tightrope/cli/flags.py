@@ -119,7 +119,7 @@ def _judging(parser: Parser, what: str | int) -> None:
     add = parser.add_argument
     add("what", metavar="RUN|FOLDER|FILE", nargs=what, help="runs, generators, or samples: a folder, zip, .npz, .npy, IDX, CSV")
     add("--data", metavar="DATA", help="the real data, as for training; a run knows its own")
-    add("--held-out", metavar="DATA", help="real data that was not trained on: shows copying that nothing else shows")
+    add("--held-out", metavar="DATA", help="real data that was not trained on: shows copying; what is scored of translations")
     add("--count", metavar="N", type=int, default=10_000, help="the most samples that are judged (default: 10000)")
     add("--extractor", metavar="E", help="whose features are compared: an id of `tightrope extractors`, domain, or a file")
     add("--weights", metavar="FILE", type=Path, help="the extractor's weights, where it needs a file of yours")

@@ -86,10 +86,15 @@ def _asked(arguments: Namespace) -> dict[str, Any]:
 def metrics_table(records: list[Record]) -> str:
     """Records as aligned lines: value, 95 % interval, what real data gives; then tables, notes and the protocol."""
     numbers = [record for record in records if not isinstance(record["value"], dict)]
-    lines = [f"{'':<42}{'value':>10}  {'95 % or ± sd':<20}{'real data':>10}"] if numbers else []
+    beside = any("trivial" in record for record in numbers)  # pictures made of pictures, and those as they are
+    given = f"{'as given':>10}" if beside else ""
+    lines = [f"{'':<42}{'value':>10}  {'95 % or ± sd':<20}{'real data':>10}{given}"] if numbers else []
     for record in numbers:
         hint = {"lower": "↓", "higher": "↑"}.get(str(record.get("better")), " ")
-        lines.append(f"{record['name']:<40}{hint:<2}{_number(record['value']):>10}  {_span(record):<20}{_null(record):>10}")
+        given = f"{_number(record.get('trivial', {}).get('value')):>10}" if beside else ""
+        lines.append(
+            f"{record['name']:<40}{hint:<2}{_number(record['value']):>10}  {_span(record):<20}{_null(record):>10}{given}"
+        )
     for record in records:
         if is_by_class(record):
             lines.append(f"{record['name']:<42}{_worst(record)}")

@@ -72,13 +72,12 @@ def data(arguments: Namespace) -> None:
         if arguments.json:
             print(json.dumps(names, indent=2))
         else:
-            print("\n".join(f"{name:<10}{about}" for name, about in names.items()))
+            print("\n".join(f"{name:<12}{about}" for name, about in names.items()))
         return
     facts = data_room.inspect(arguments.data, size=arguments.size)
     if arguments.grid:
         loaded = data_room.load(arguments.data, size=arguments.size)
-        index = data_room.pick(loaded, 64 if not loaded.modality.exact else 2500, 0)
-        _picture(arguments.grid, loaded.modality.grid(loaded.batch(index)))
+        _picture(arguments.grid, data_room.sheet(loaded, 64 if not loaded.modality.exact else 2500))
     print(json.dumps(facts, indent=2, ensure_ascii=False, default=str) if arguments.json else _facts(facts))
 
 

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from torch import nn
+from torch import Tensor, nn
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,13 @@ class Translator:
     reach: int = 0
     whole: bool = False
     restores: bool = False
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A layer that normalises by means over the picture, and by others where some are `held`: mean and variance, (C,) each."""
+
+    held: tuple[Tensor, Tensor] | None
 
 
 @runtime_checkable

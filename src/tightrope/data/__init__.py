@@ -19,11 +19,26 @@ if TYPE_CHECKING:
     from tightrope.data.inspection import inspect
     from tightrope.data.loading import load
     from tightrope.data.modality import modality_of
+    from tightrope.data.pairs import Pairs, Unpaired
     from tightrope.data.points import PointDataset, Points
-    from tightrope.data.selection import pick
+    from tightrope.data.selection import pick, sheet
     from tightrope.data.sources import Reject
 
-__all__ = ["ImageDataset", "Images", "PointDataset", "Points", "Reject", "inspect", "load", "modality_of", "names", "pick"]
+__all__ = [
+    "ImageDataset",
+    "Images",
+    "Pairs",
+    "PointDataset",
+    "Points",
+    "Reject",
+    "Unpaired",
+    "inspect",
+    "load",
+    "modality_of",
+    "names",
+    "pick",
+    "sheet",
+]
 
 _HOME = {
     "ImageDataset": "images",
@@ -34,7 +49,10 @@ _HOME = {
     "inspect": "inspection",
     "load": "loading",
     "modality_of": "modality",
+    "Pairs": "pairs",
+    "Unpaired": "pairs",
     "pick": "selection",
+    "sheet": "selection",
 }
 
 

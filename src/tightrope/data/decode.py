@@ -34,11 +34,12 @@ _TURN = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_ITS_SIDE = frozenset(_TURN[number] for number in (5, 6, 7, 8))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Square:
-    """What came out, and what the file was."""
+    """What came out, and what the file was, turned as EXIF says."""
 
     pixels: np.ndarray
     width: int
@@ -62,24 +63,39 @@ def measure(file: BinaryIO) -> tuple[int, int]:
         return image.size
 
 
-def decode(file: BinaryIO, side: int) -> Square:
-    """Decode one file to a square; raises Unusable."""
+@contextlib.contextmanager
+def checked(file: BinaryIO) -> Iterator[Image.Image]:
+    """The picture of a file, not decoded yet, of a size that is decoded; raises Unusable. Large ones come one at a time."""
     with reasons(), Image.open(file, formats=FORMATS) as image:
         width, height = image.size
         if min(width, height) < SMALLEST:
             raise Unusable(f"{width}x{height} pixels; at least {SMALLEST}x{SMALLEST} are needed")
         if width * height > MOST_PIXELS:
             raise Unusable(_bomb(f"{width}x{height} pixels"))
-        large = width * height > _LARGE_PIXELS
-        with _LARGE if large else contextlib.nullcontext():
-            image.draft(image.mode, (2 * side, 2 * side))
-            kind = f"{image.format} {image.mode}"
-            image.load()
-            pixels = square(eight_bits(image), side)
+        with _LARGE if width * height > _LARGE_PIXELS else contextlib.nullcontext():
+            yield image
+
+
+def decode(file: BinaryIO, side: int) -> Square:
+    """Decode one file to a square; raises Unusable."""
+    with checked(file) as image:
+        width, height = image.size
+        image.draft(image.mode, (2 * side, 2 * side))
+        kind = f"{image.format} {image.mode}"
+        image.load()
+        pixels = square(eight_bits(image), side)
         turn = _TURN.get(image.getexif().get(0x0112, 1))
         if turn is not None:  # turning the centre square is turning the picture, and far cheaper
             pixels = pixels.transpose(turn)
+        width, height = (height, width) if turn in _ON_ITS_SIDE else (width, height)
         return Square(np.asarray(pixels.convert("RGB")), width, height, kind)
+
+
+def whole(image: Image.Image) -> Image.Image:
+    """All of a picture in RGB, turned as EXIF says."""
+    turn = _TURN.get(image.getexif().get(0x0112, 1))
+    upright = eight_bits(image).convert("RGB")
+    return upright if turn is None else upright.transpose(turn)
 
 
 def _bomb(what: str) -> str:

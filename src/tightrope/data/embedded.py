@@ -17,17 +17,13 @@ from tightrope.data.catalog import EMBEDDED_FOLDER
 from tightrope.data.images import ImageDataset
 from tightrope.data.resizing import fit
 
-DEFAULT_SIDE = {"fashion": 32, "emoji": 64}
+DEFAULT_SIDE = {"fashion": 32, "emoji": 64, "emoji-pairs": 64}
 _MANY = 512  # images in one block
 
 
 def load_embedded(name: str, size: int | None, root: Path | None) -> ImageDataset:
-    """`fashion` or `emoji`; `size` pixels, the set's own rule without."""
-    path = EMBEDDED_FOLDER / f"{name}.json"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: the embedded data is missing; install the package again.") from error
+    """`fashion` or `emoji`, of one picture a sample; `size` pixels, the set's own rule without."""
+    text = _read(name)
     record = json.loads(text)
     side = size or DEFAULT_SIDE[name]
     plan = cache.Plan(
@@ -42,6 +38,37 @@ def load_embedded(name: str, size: int | None, root: Path | None) -> ImageDatase
         folder, plan, lambda: _blocks(record, side), lambda: {"originals": {"kinds": {"WEBP mosaic": plan.most}}}
     )
     return ImageDataset(name=name, folder=folder, index=index, licence=record["licence"], source={"data": name, "size": side})
+
+
+def load_embedded_pairs(name: str, size: int | None, root: Path | None) -> ImageDataset:
+    """`emoji-pairs`: six channels, the pictures given first; those are drawings of another set, at the places that are listed."""
+    texts = [_read(name)]
+    record = json.loads(texts[0])
+    texts.append(_read(record["given"]))
+    side, count = size or DEFAULT_SIDE[name], len(record["names"])
+    key = hashlib.sha256(repr((texts, side)).encode()).hexdigest()
+    plan = cache.Plan(key=key, most=count, shape=(6, side, side), classes=(), source=name)
+    facts = {"originals": {"kinds": {"WEBP mosaic": count}}, "grey": [False, False]}
+    folder = cache.folder_for(root, name, f"embedded:{name}", side)
+    index = cache.obtain(folder, plan, lambda: _pair_blocks(record, json.loads(texts[1]), side), lambda: facts)
+    return ImageDataset(name=name, folder=folder, index=index, licence=record["licence"], source={"data": name, "size": side})
+
+
+def _pair_blocks(record: dict[str, Any], other: dict[str, Any], side: int) -> Iterator[cache.Block]:
+    given, target = (np.concatenate([_tiles(of, part) for part in of["mosaics"]]) for of in (other, record))
+    for start in range(0, len(target), _MANY):
+        part = slice(start, start + _MANY)
+        both = [fit(images, side, box=True) for images in (given[record["places"][part]], target[part])]
+        names = record["names"][part]
+        yield cache.Block(np.concatenate(both, axis=1), names, [-1] * len(names))
+
+
+def _read(name: str) -> str:
+    path = EMBEDDED_FOLDER / f"{name}.json"
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: the embedded data is missing; install the package again.") from error
 
 
 def _blocks(record: dict[str, Any], side: int) -> Iterator[cache.Block]:

@@ -29,13 +29,14 @@ from tightrope.data.sources import Container, Entry, Folder, Reject, Unusable, c
 MEASURED = 1000  # files whose headers decide the default size
 BLOCK_BYTES = 1 << 20  # decoded pixels a task hands over
 Progress = Callable[[int, int], None]
+Read = Callable[[Entry, int], Square]
 
 
 def load_container(container: Container, size: int | None, root: Path | None, progress: Progress | None) -> ImageDataset:
     """A data set from a folder or zip."""
     path, listing = container.path, container.listing
     if not listing.entries:
-        raise InputError(_nothing(container))
+        raise InputError(nothing(container))
     place = os.path.abspath(path)
     name = path.resolve().name if isinstance(container, Folder) else path.stem
     folder = cache.folder_for(root, name, place, size)
@@ -51,14 +52,20 @@ def load_container(container: Container, size: int | None, root: Path | None, pr
 def _fill(container: Container, size: int | None, folder: Path, key: str, progress: Progress | None) -> dict[str, Any]:
     entries = container.listing.entries
     with quiet():
-        side = size or _default(container)
+        side = size or default_size(container)
         classes = class_names(entries)
         plan = cache.Plan(key, len(entries), (3, side, side), classes, os.fspath(container.path))
-        decoder = Decoder(container, side, classes, progress)
+        decoder = Decoder(container, side, classes, progress, lambda entry, side: _square(container, entry, side))
         return cache.obtain(folder, plan, decoder.blocks, decoder.facts)
 
 
-def _nothing(container: Container) -> str:
+def _square(container: Container, entry: Entry, side: int) -> Square:
+    with container.open(entry) as file:
+        return decode(file, side)
+
+
+def nothing(container: Container) -> str:
+    """Why a folder or zip is of no use."""
     rejects = container.listing.rejects
     if not rejects:
         return f"{shown(container.path)}: no images in it; give a folder or zip of {', '.join(sorted(IMAGE_SUFFIXES))} files."
@@ -66,7 +73,7 @@ def _nothing(container: Container) -> str:
     return f"{shown(container.path)}: no usable image ({len(rejects)} rejected; the first is {first})."
 
 
-def _default(container: Container) -> int:
+def default_size(container: Container) -> int:
     """The default size from the headers of at most MEASURED files, evenly spread."""
     entries = container.listing.entries
     step = max(1, len(entries) // MEASURED)
@@ -85,9 +92,8 @@ def _default(container: Container) -> int:
 class Decoder:
     """Decodes entries in order with a bounded number of tasks in flight, and remembers what the originals were."""
 
-    def __init__(self, container: Container, side: int, classes: tuple[str, ...], progress: Progress | None) -> None:
-        self.container = container
-        self.side = side
+    def __init__(self, container: Container, side: int, classes: tuple[str, ...], progress: Progress | None, read: Read) -> None:
+        self.container, self.side, self.read = container, side, read
         self.number = {name: i for i, name in enumerate(classes)}
         self.depth = wrapped(container.listing.entries)
         self.progress = progress
@@ -124,8 +130,7 @@ class Decoder:
     def _one(self, entry: Entry) -> Square | str:
         """A square, or why not."""
         try:
-            with self.container.open(entry) as file:
-                return decode(file, self.side)
+            return self.read(entry, self.side)
         except Unusable as error:
             return str(error)
         except OSError as error:

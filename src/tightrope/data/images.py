@@ -107,9 +107,9 @@ class ImageDataset:
     def __len__(self) -> int:
         return self.spec.count
 
-    def batch(self, index: Int64[Tensor, " n"]) -> Float[Tensor, "n C H W"]:
-        """Images at `index`, fp32 in [-1, 1]."""
-        pixels = torch.from_numpy(self._pixels[index.numpy()])
+    def batch(self, index: Int64[Tensor, " n"], channels: slice = slice(None)) -> Float[Tensor, "n C H W"]:
+        """Images at `index`, fp32 in [-1, 1]; of some channels where several pictures lie in one."""
+        pixels = torch.from_numpy(self._pixels[index.numpy(), channels])
         self._forget(len(pixels))
         return pixels.float().mul_(1 / 127.5).sub_(1)
 

@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 
-from tightrope.data.images import ImageDataset
-from tightrope.data.loading import load
+from tightrope.data.loading import Data, load
+from tightrope.data.pairs import Pairs, Unpaired
 from tightrope.data.points import PointDataset
-from tightrope.data.stacked import StackedDataset
 
 
 def inspect(
@@ -27,12 +26,13 @@ def inspect(
 
     Keys: name, modality, count, spec (what training sees), classes {name: count}, originals (shorter sides in pixels, kinds
     of files; images only), points (mean, scale, low, high, centres, sigma in data units; points only), rejects
-    [{path, reason}], licence, fingerprint, source, cache (folder, or None).
+    [{path, reason}], licence, fingerprint, source, cache (folder, or None); of pictures that are to be made of pictures also
+    givens (how many are given) and held (how many are held out, and whether as "pairs" or "unpaired"; or None).
     """
     dataset = load(data, size=size, cache=cache, progress=progress)
-    record = {
+    record: dict[str, Any] = {
         "name": dataset.name,
-        "modality": dataset.modality.name,
+        "modality": dataset.spec.modality,
         "count": len(dataset),
         "spec": dataset.spec.to_json(),
         "classes": _class_counts(dataset),
@@ -44,10 +44,13 @@ def inspect(
     }
     if isinstance(dataset, PointDataset):
         return {**record, "points": _coordinates(dataset)}
+    if isinstance(dataset, Pairs | Unpaired):
+        held = dataset.held
+        record |= {"givens": dataset.givens, "held": held and {"count": len(held), "modality": held.spec.modality}}
     return {**record, "originals": dataset.index.get("originals", {}), "cache": str(dataset.folder)}
 
 
-def _class_counts(dataset: ImageDataset | PointDataset | StackedDataset) -> dict[str, int]:
+def _class_counts(dataset: Data) -> dict[str, int]:
     labels = dataset.labels(torch.arange(len(dataset)))
     if labels is None:
         return {}

@@ -5,22 +5,27 @@ python -c "from tightrope.data import load; print(load('fashion').spec)"
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from tightrope.core.errors import InputError
 from tightrope.data.arrays import load_array, load_table
-from tightrope.data.catalog import EMBEDDED, IMAGE_SUFFIXES, KNOWN, STACKED, TABLE_SUFFIXES, near, shown
-from tightrope.data.embedded import load_embedded
+from tightrope.data.catalog import EMBEDDED, IMAGE_SUFFIXES, KNOWN, PAIRED, STACKED, TABLE_SUFFIXES, near, shown
+from tightrope.data.embedded import load_embedded, load_embedded_pairs
 from tightrope.data.files import load_container
 from tightrope.data.idx import find_idx, is_idx, load_idx
 from tightrope.data.images import ImageDataset
+from tightrope.data.pairs import Pairs, Unpaired
 from tightrope.data.points import PointDataset, grid25, ring8
+from tightrope.data.prefixes import Asked, load_prefixed
 from tightrope.data.sources import Folder, Zip
+from tightrope.data.splitting import stored
 from tightrope.data.stacked import StackedDataset, load_stacked
 
 SIZES = range(8, 1025)
+Data = ImageDataset | PointDataset | StackedDataset | Pairs | Unpaired
 
 
 def load(
@@ -29,12 +34,14 @@ def load(
     size: int | None = None,
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> ImageDataset | PointDataset | StackedDataset:
+) -> Data:
     """Data by embedded name or path.
 
     Args:
         data: an embedded name (see `names()`), a folder or zip of images, .npz, .npy, IDX files, a .csv of points, or
-            stacked:FOLDER with a folder of MNIST. A name wins over a path; write ./fashion for a folder of that name.
+            stacked:FOLDER with a folder of MNIST; or pairs:GIVEN,TARGET, edges:DATA, down4:DATA, patches:FOLDER,
+            unpaired:A,B and the like (`tightrope.data.prefixes`). A name wins over a path; write ./fashion for a folder of
+            that name.
         size: side of the square images in pixels, 8 to 1024; default: the set's own, see docs/data.md.
         cache: folder for decoded pixels; default $TIGHTROPE_CACHE or ~/.cache/tightrope.
         progress: called with (done, total) while images are decoded.
@@ -50,20 +57,23 @@ def load(
         return _embedded(name, size, cache)
     if name.startswith(STACKED):
         return load_stacked(name, size, cache, progress)
+    asked = Asked(size, cache, progress, functools.partial(load, cache=cache, progress=progress))
+    if (found := load_prefixed(name, asked)) is not None:
+        return found
     path = _existing(name)
     if path.is_dir():
         return _folder(path, size, cache, progress)
     return _file(path, size, cache, progress)
 
 
-def _embedded(name: str, size: int | None, cache: Path | None) -> ImageDataset | PointDataset:
+def _embedded(name: str, size: int | None, cache: Path | None) -> ImageDataset | PointDataset | Pairs:
     if name in ("ring8", "grid25"):
         _no_size(name, size)
         return ring8() if name == "ring8" else grid25()
     elsewhere = os.environ.get("TIGHTROPE_FASHION")
     if name == "fashion" and elsewhere:
         return _whole_fashion(Path(elsewhere).expanduser(), size, cache)
-    return load_embedded(name, size, cache)
+    return stored(load_embedded_pairs(name, size, cache)) if name in PAIRED else load_embedded(name, size, cache)
 
 
 def _whole_fashion(path: Path, size: int | None, cache: Path | None) -> ImageDataset:

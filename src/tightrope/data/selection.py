@@ -1,12 +1,14 @@
-"""Which real samples to show."""
+"""Which real samples to show, and how."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from tightrope.core.data import Dataset
+from tightrope.core.given import beside, pictures_of
 from tightrope.core.seeds import generator
 
 
@@ -23,3 +25,14 @@ def pick(dataset: Dataset, n: int, seed: int = 0) -> Int64[Tensor, " n"]:
         within[mine] = torch.arange(int(mine.sum()))
     turn = within * len(dataset.spec.classes) + labels
     return order[turn.argsort(stable=True)[:n]]
+
+
+def sheet(dataset: Dataset, n: int, seed: int = 0) -> UInt8[np.ndarray, "H W 3"]:
+    """`n` samples in one picture; where they are made of pictures, half as many, each after the one given (or any one)."""
+    index = pick(dataset, n, seed)
+    if not dataset.spec.given:
+        return dataset.modality.grid(dataset.batch(index))
+    index = index[: n // 2]
+    data = pictures_of(dataset)
+    other = index if dataset.spec.paired else torch.randperm(data.givens, generator=generator(seed, "pick"))[: len(index)]
+    return dataset.modality.grid(beside(dataset.batch(index[: len(other)]), data.given(other)), 8)

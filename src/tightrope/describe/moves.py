@@ -99,7 +99,7 @@ def _calls(
     used = dict.fromkeys(p for of in terms for p in passes(of))
     everything = list(dict.fromkeys([*ran, *used]))
     depths = {p: _depth(p) for p in everything}
-    again = {p.player for p in everything if any(q.player == p.player and q != p for q in passes(frozenset({p})))}
+    again = _circling(everything)
     keys: dict[Key, list[Passed]] = {}
     for p in sorted(everything, key=lambda p: depths[p]):
         keys.setdefault((p.player, depths[p] if p.player in again else 0), []).append(p)
@@ -120,6 +120,24 @@ def _calls(
     calls += [Call(player=player, role="learns", inputs=(), output="", kept=False, since=None) for player in idle]
     made.update(dict.fromkeys(here, phase.name))
     return tuple(calls), places
+
+
+def _circling(everything: list[Passed]) -> set[str]:
+    """Players that are given what they made themselves, be it by way of others or in another pass (G of what F made of G's)."""
+    given: dict[str, set[str]] = {p.player: set() for p in everything}
+    for p in everything:
+        given[p.player] |= {o.player for o in p.inputs if isinstance(o, Passed)}
+
+    def behind(player: str) -> set[str]:
+        found, ahead = set[str](), list(given[player])
+        while ahead:
+            other = ahead.pop()
+            if other not in found:
+                found.add(other)
+                ahead += given.get(other, ())
+        return found
+
+    return {player for player in given if player in behind(player)}
 
 
 def _depth(passed: Passed) -> int:

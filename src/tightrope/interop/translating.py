@@ -12,6 +12,7 @@ from tightrope.interop import systems
 from tightrope.interop.imported import hints_of
 from tightrope.interop.published import Published
 from tightrope.networks.layers.instance import InstanceNorm2d
+from tightrope.networks.layers.tiled import hastened
 
 BESIDE = 2  # pixels that a cubic interpolation looks around
 
@@ -36,7 +37,7 @@ def opened(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Translat
     of = player.translates(net)
     mirrored = any(isinstance(layer, nn.ReflectionPad2d | nn.ReplicationPad2d) for layer in net.modules())
     return Translator(
-        net=net.eval().requires_grad_(False), name=system, inputs=of.inputs, outputs=of.outputs, scale=of.scale,
+        net=hastened(net.eval().requires_grad_(False)), name=system, inputs=of.inputs, outputs=of.outputs, scale=of.scale,
         multiple=of.multiple, least=max(8, 2 * of.multiple) if mirrored else of.multiple, darkest=of.darkest,
         reach=reach(net, of.multiple), whole=_takes_means(net), restores=of.darkest == 0,
     )  # fmt: skip

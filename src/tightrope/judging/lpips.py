@@ -30,7 +30,7 @@ def perceptual_records(case: Case, seed: int = 0) -> list[dict[str, Any]]:
     alex, pairs = load_lpips("alex"), min(PAIRS, subject.count, len(data))
 
     def diversity(read: Callable[[Tensor], Tensor], count: int) -> PairDiversity:
-        return pair_diversity(lambda a, b: alex(_rgb(read(a)), _rgb(read(b))), torch.arange(count), pairs, seed)
+        return pair_diversity(lambda a, b: alex(rgb(read(a)), rgb(read(b))), torch.arange(count), pairs, seed)
 
     made, real = diversity(subject.at, subject.count), diversity(data.batch, len(data))
     protocol: dict[str, Any] = {"distance": alex.id, "weights_sha256": alex.weights_sha256}
@@ -42,7 +42,7 @@ def perceptual_records(case: Case, seed: int = 0) -> list[dict[str, Any]]:
         generator = subject.generator
         classes = subject.asked  # a path keeps its class: both of its ends are decoded at the same place in the batch
         path = path_length(
-            lambda z: _rgb(generator.decode(z, None if classes is None else classes[torch.arange(len(z)) % len(classes)])),
+            lambda z: rgb(generator.decode(z, None if classes is None else classes[torch.arange(len(z)) % len(classes)])),
             generator.recipe.latents,
             load_lpips("vgg"),
         )
@@ -50,7 +50,7 @@ def perceptual_records(case: Case, seed: int = 0) -> list[dict[str, Any]]:
     return [({} if subject.seen is None else {"seen": subject.seen}) | entry for entry in found]
 
 
-def _rgb(images: Tensor) -> Tensor:
+def rgb(images: Tensor) -> Tensor:
     """Images in [-1, 1] with three channels, of the side that LPIPS needs at least."""
     images = images.clamp(-1, 1).expand(-1, 3, -1, -1)
     side = images.shape[-1]

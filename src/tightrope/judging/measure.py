@@ -13,6 +13,7 @@ from torch import Tensor
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.files import cache_root
+from tightrope.judging import translated
 from tightrope.judging.lpips import perceptual_records
 from tightrope.judging.motion import motion_records
 from tightrope.judging.pairing import Progress
@@ -46,11 +47,16 @@ def evaluate(
         InputError: a source cannot be used, or the two cannot be compared.
     """
     case, seed = open_case(what, data, asked, progress), asked.get("seed", 0)
-    extractor = resolve(asked.get("extractor"), asked.get("weights"), case.data, progress)
     path = place_for(out, case.subject.file("metrics.jsonl"))
-    records = measure(case, extractor, seed, quick, progress) + ([] if quick else motion_records(case, seed))
-    if perceptual:
-        records += perceptual_records(case, seed)
+    if case.data.spec.given and case.subject.generator is not None:
+        if perceptual:
+            raise InputError(f"--perceptual: {what} makes pictures of pictures, whose LPIPS is measured anyway; leave it out.")
+        extractor = _for_pictures(asked, case.data, progress)
+        records = translated.records(case, extractor, seed, quick=quick, shown=out is None, progress=progress)
+    else:
+        known = resolve(asked.get("extractor"), asked.get("weights"), case.data, progress)
+        records = measure(case, known, seed, quick, progress) + ([] if quick else motion_records(case, seed))
+        records += perceptual_records(case, seed) if perceptual else []
     keep(path, records)
     return records
 
@@ -134,6 +140,16 @@ def resolve(
     if extractor == "domain":
         return domain_of(dataset, progress)
     return extractors.load(extractor, weights)
+
+
+def _for_pictures(asked: Asked, dataset: Dataset, progress: Progress | None) -> Extractor | None:
+    """As `resolve`; None where none was asked for and none ships for such pictures: other figures need none."""
+    try:
+        return resolve(asked.get("extractor"), asked.get("weights"), dataset, progress)
+    except InputError:
+        if asked.get("extractor") is not None or asked.get("weights") is not None:
+            raise
+        return None
 
 
 def domain_of(dataset: Dataset, progress: Progress | None = None) -> Extractor:

@@ -29,9 +29,11 @@ Progress = Callable[[int, int], None]
 
 def require_alike(name: str, other: DataSpec, real: DataSpec) -> None:
     """Refuse what cannot be compared with the data."""
-    if other.shape != real.shape or other.modality != real.modality:
+    kinds = other.modality == real.modality or (other.given and real.given)  # pairs may have been hidden from a run without
+    if other.shape != real.shape or other.given != real.given or not kinds:
+        ours, theirs = (f"{spec.shape} made of {spec.given}" if spec.given else f"{spec.shape}" for spec in (other, real))
         raise InputError(
-            f"{name}: holds {other.modality} of the shape {other.shape}, the data {real.modality} of {real.shape}; "
+            f"{name}: holds {other.modality} of the shape {ours}, the data {real.modality} of {theirs}; "
             "give samples of the same kind."
         )
 

@@ -149,7 +149,7 @@ def _held_out(unseen: str | Path | None, real: Dataset, progress: Progress | Non
     require_alike(str(unseen), other.spec, real.spec)
     if other.fingerprint == real.fingerprint:
         raise InputError(f"--held-out {unseen}: is the data itself; give real samples that were not trained on.")
-    if len(other) < LEAST_UNSEEN:
+    if len(other) < LEAST_UNSEEN and not real.spec.given:  # pictures wanted are compared one by one
         raise InputError(f"--held-out {unseen}: holds {len(other)} samples; at least {LEAST_UNSEEN} are needed.")
     return other
 
@@ -171,11 +171,11 @@ def _of_generator(path: Path, run: Run | None, real: Dataset, count: int, seed: 
     of_run = run.record["seed"] if run else 0
     names: tuple[int | str, ...] = ("judge", *([seed] if seed else []))
     if real.spec.given:
-        data = pictures_of(real)
-        z = data.given(spread_index(data.givens, count))
-        count = len(z)
+        count = min(count, pictures_of(real).givens)
+        told, latents = {"given": real.fingerprint}, _given(real, count)
     else:
         z = generator.recipe.latents(count, seeds.generator(of_run, *names))
+        told, latents = {"latents": hashlib.sha256(z.numpy().tobytes()).hexdigest()}, z.__getitem__
     by_class = generator.recipe.CONDITIONAL
     asked = labels.draw(generator.spec, count, seeds.generator(of_run, *names, "class")) if by_class else None
     file = path / "generator.safetensors" if path.is_dir() else path
@@ -185,13 +185,20 @@ def _of_generator(path: Path, run: Run | None, real: Dataset, count: int, seed: 
         home=path if path.is_dir() else path.parent,
         stem="" if path.is_dir() else path.name,
         count=count,
-        at=lambda index: generator.decode(z[index], None if asked is None else asked[index]),
+        at=lambda index: generator.decode(latents(index), None if asked is None else asked[index]),
         asked=asked,
-        identity={"generator": digest, "latents": hashlib.sha256(z.numpy().tobytes()).hexdigest()},
+        identity={"generator": digest, **told},
         seen=int(generator.header["seen"]),
         run=run,
         generator=generator,
     )
+
+
+def _given(real: Dataset, count: int) -> Callable[[Tensor], Tensor]:
+    """Pictures given, evenly; read when they are asked for, as they are larger than latents."""
+    pictures = pictures_of(real)
+    chosen = spread_index(pictures.givens, count)
+    return lambda index: pictures.given(chosen[index])
 
 
 def _of_samples(path: Path, pair: Pair, count: int) -> Subject:

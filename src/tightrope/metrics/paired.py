@@ -1,4 +1,4 @@
-"""Distances of a picture from the one it should be, for paired tasks: PSNR and SSIM, a number a picture.
+"""Distances of a picture from the one it should be, for paired tasks: L1, PSNR and SSIM, a number a picture.
 
 Papers on super-resolution take the luma of BT.601 and leave a border of as many pixels as the scale away: `luma`, `border`.
 
@@ -18,6 +18,17 @@ WINDOW, SIGMA = 11, 1.5  # pixels
 K1, K2 = 0.01, 0.03
 LUMA = (65.481, 128.553, 24.966)  # of red, green and blue in 0 ... 1, to 16 ... 235 of 255 (ITU-R BT.601)
 BATCH = 16  # images of float64 at once
+
+
+def l1(images: Tensor, targets: Tensor, *, data_range: float | None = None) -> Float[Tensor, " N"]:
+    """Mean |a - b| / L, lower is better, in [0, 1]. The arguments are those of `psnr`.
+
+    Raises:
+        InputError: as `psnr`.
+    """
+    images, targets, limit = _comparable("l1", images, targets, data_range)
+    pairs = zip(images.split(BATCH), targets.split(BATCH), strict=True)
+    return torch.cat([(a.double() - b.double()).abs().flatten(1).mean(1) for a, b in pairs]) / limit
 
 
 def psnr(

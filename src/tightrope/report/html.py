@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tightrope.core.files import write_text
-from tightrope.report import balance, classes, curves, explored, pictures, sections
-from tightrope.report.records import Record, number, read_events, read_metrics, read_run, summary, ticks
+from tightrope.report import balance, classes, curves, explored, pictures, sections, translated
+from tightrope.report.records import Record, number, part, read_events, read_metrics, read_run, summary, ticks
 from tightrope.report.words import count, duration, esc, moment
 
 SLOT = re.compile(r"\{\{(\w+)\}\}")
@@ -35,11 +35,12 @@ def render(run: Path) -> str:
     record, events, metrics, facts = read_run(run), read_events(run), read_metrics(run), summary(run)
     moments = ticks(events)
     shown, by_class = pictures.gallery(run, events), classes.section(record, run, events, metrics)
-    balanced, steered = balance.section(events), explored.section(run)
+    balanced, steered, judged = balance.section(events), explored.section(run), translated.section(run, metrics)
     main = {
         "header": sections.header(record, facts),
         "tiles": sections.tiles(record, facts, run),
         "samples": samples(record, shown, moments),
+        "translation": judged,
         "balance": balanced,
         "classes": by_class,
         "steering": steered,
@@ -56,12 +57,13 @@ def render(run: Path) -> str:
     script = asset("charts.js") + "\n" + asset("report.js")
     return page(
         title=f"{facts['name']} · Tightrope",
-        css=asset("report.css") + asset("rope.css"),
+        css=asset("report.css") + asset("rope.css") + (asset("translated.css") if judged else ""),
         scripts="script-src 'unsafe-inline'; ",
         skip='<a class="skip" href="#samples">Skip to the samples</a>\n',
         brand="Tightrope",
         links=(
             "Samples",
+            *(["Translation"] if judged else []),
             *(["Balance"] if balanced else []),
             *(["Classes"] if by_class else []),
             *(["Steering"] if steered else []),
@@ -122,8 +124,16 @@ def samples(record: Record, shown: pictures.Gallery, moments: list[Record]) -> s
     return (
         f'<div class="card stage {style}" id="stage" data-view="side">{_controls(shown, when)}'
         f'<div class="panes">{fake}{real}</div></div>'
-        f'<p class="note">The same latent vectors each time, averaged (EMA) weights.{some}</p>{notes}'
+        f'<p class="note">{_the_same(record)} each time, averaged (EMA) weights.{some}</p>{notes}'
     )
+
+
+def _the_same(record: Record) -> str:
+    spec = part(record, "data", "spec")
+    if not spec.get("given"):
+        return "The same latent vectors"
+    row = "given, made, wanted" if spec.get("modality") == "pairs" else "given, made"
+    return f"From left to right {row}: the same pictures"
 
 
 def _controls(shown: pictures.Gallery, when: str) -> str:

@@ -224,7 +224,10 @@ def commands(run: Record, folder: Path, facts: Record) -> str:
     if facts["state"] != "done":
         found.append(("Go on from the last checkpoint", f"tightrope resume {where}"))
     if facts["seen"]:
-        found.append(("Generate 64 samples", f"tightrope sample {where} --seeds 0-63 --out samples --grid"))
+        if part(run, "data", "spec").get("given"):
+            found.append(("Translate pictures", f"tightrope translate {where} ./pictures --out translated --compare"))
+        else:
+            found.append(("Generate 64 samples", f"tightrope sample {where} --seeds 0-63 --out samples --grid"))
         found.append(("Measure it", f"tightrope evaluate {where}"))
     found.append(("Write this report anew", f"tightrope report {where}"))
     rows = (

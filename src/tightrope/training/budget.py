@@ -35,6 +35,8 @@ class Budget:
         if self.minutes is None:
             return
         left = self.minutes * 60 - seconds
+        if left > 0 and speed <= 0:  # nothing was played since the last measurement: the line stays
+            return
         progress = self.progress(seen)
         self.anchor_seen, self.anchor_progress = seen, progress
         self.slope = (1 - progress) / max(speed * left, 1e-9) if left > 0 else float("inf")

@@ -132,7 +132,7 @@ def _one(
     if network.whole and work.plan.count > 1:
         notes.append(
             f"was translated in {work.plan.count} parts, and {network.name} takes means over what it sees: "
-            "parts may differ in brightness and colour; a smaller picture is translated whole."
+            "brightness and colour may not be those of the whole; a smaller picture is translated whole."
         )
     return tuple(notes)
 

@@ -6,6 +6,7 @@ Only the input, a band of the result and one batch of windows are in memory, wha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from tightrope.core.errors import InputError
 from tightrope.core.translation import Translator
-from tightrope.translate import tiles
+from tightrope.translate import steady, tiles
 from tightrope.translate.picture import Picture
 from tightrope.translate.tiles import Cut, Plan
 
@@ -53,6 +54,11 @@ class Work:
 
     def bands(self, tell: Tell | None = None) -> Iterator[np.ndarray]:
         """The result from top to bottom, (some, s W, channels and alpha), as many lines at once as come out together."""
+        parted = self.network.whole and self.plan.count > 1
+        with steady.held(self.network, self.pixels, self._given) if parted else nullcontext():
+            yield from self._bands(tell)
+
+    def _bands(self, tell: Tell | None) -> Iterator[np.ndarray]:
         done, height = 0, self.size[0]
         kind, scale = (np.uint16 if self.deep else np.uint8), self.network.scale
         for row in self.plan.rows:
@@ -81,14 +87,19 @@ class Work:
     @torch.inference_mode()
     def _made(self, given: np.ndarray) -> np.ndarray:
         """The network's results for windows (N, h, w, C), as numbers of the result's kind."""
-        full, dark = float(np.iinfo(given.dtype).max), self.network.darkest
-        x = torch.from_numpy(given.astype(np.float32)).mul_((1 - dark) / full).add_(dark)
-        y = self.network.net(x.permute(0, 3, 1, 2).to(tiles.device_of(self.network))).float()
+        dark = self.network.darkest
+        y = self.network.net(self._given(given)).float()
         y = y.clamp_(dark, 1).sub_(dark).mul_((65535 if self.deep else 255) / (1 - dark))
         if self.channels < y.shape[1]:
             y = _lightness(y)
         whole = y.round_().permute(0, 2, 3, 1).cpu().numpy()
         return whole.astype(np.uint16 if self.deep else np.uint8)
+
+    def _given(self, given: np.ndarray) -> Float[Tensor, "N C h w"]:
+        """Windows (N, h, w, C) as the network takes them."""
+        full, dark = float(np.iinfo(given.dtype).max), self.network.darkest
+        x = torch.from_numpy(given.astype(np.float32)).mul_((1 - dark) / full).add_(dark)
+        return x.permute(0, 3, 1, 2).to(tiles.device_of(self.network))
 
     def _alpha(self, lines: slice) -> np.ndarray:
         """Lines of the alpha channel at the result's size, (some, s W, 1)."""

@@ -27,6 +27,7 @@ from tightrope.networks.layers.winograd import Down, ToInput, Up, reference_back
 _THIN = 4  # at most this many image channels: the route for the first layer of D and the last of G ...
 _BROAD = 64  # ... with at least this many on the other side
 _DEEP = 128  # from this many channels on both sides Winograd's transforms pay
+_TILES, _TILES_WIDE = 64, 256  # ... and from so many 2x2 results in a batch on the filters' (bf16; wider numbers)
 _WHOLE = 256  # from this many inputs a kernel as large as its input pays as a matrix product
 _routes = True
 
@@ -104,6 +105,13 @@ def _halves(m: nn.Conv2d | nn.ConvTranspose2d) -> bool:
     return plain and ours and m.padding_mode == "zeros"
 
 
+def _many(x: Tensor, side: int) -> bool:
+    """Enough tiles of `side` pixels to be worth the transforms of the filters: a batch of one at 8x8 pixels takes three times as
+    long with them as without."""
+    least = _TILES if x.dtype == torch.bfloat16 else _TILES_WIDE
+    return x.shape[0] * x.shape[2] * x.shape[3] >= least * side**2
+
+
 def _whole(m: nn.Conv2d | nn.ConvTranspose2d) -> bool:
     return m.groups == 1 and m.dilation == (1, 1) and m.padding == (0, 0)
 
@@ -121,7 +129,7 @@ class FastConv2d(nn.Conv2d):
             y = y[..., None, None]
         elif _halves(self) and c <= _THIN and n >= _BROAD and min(size) >= 2 and size[0] % 2 == size[1] % 2 == 0:
             y = _ThinDown.apply(x, w)
-        elif _halves(self) and min(n, c) >= _DEEP and min(size) >= 4 and size[0] % 4 == size[1] % 4 == 0:
+        elif _halves(self) and min(n, c) >= _DEEP and min(size) >= 4 and size[0] % 4 == size[1] % 4 == 0 and _many(x, 4):
             y = Down.apply(x, w)
         else:
             return self._conv_forward(input, w, self.bias)  # not the weight again: reading a computed one may change it
@@ -141,7 +149,7 @@ class FastConvTranspose2d(nn.ConvTranspose2d):
             y = y.view(-1, *self.kernel_size, c).permute(0, 3, 1, 2)
         elif _halves(self) and c <= _THIN and n >= _BROAD:
             y = _ThinUp.apply(x, w)
-        elif _halves(self) and min(n, c) >= _DEEP and size[0] % 2 == size[1] % 2 == 0:
+        elif _halves(self) and min(n, c) >= _DEEP and size[0] % 2 == size[1] % 2 == 0 and _many(x, 2):
             y = Up.apply(x, w)
         else:
             padding, groups = self.padding, self.groups
