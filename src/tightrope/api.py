@@ -164,8 +164,9 @@ def _play(
 
 
 def _observer(dataset: Dataset, events: Events) -> Observer | None:
-    """What watches the samples during training; None where the data is too small or too uniform to compare with."""
-    if len(dataset) < LEAST_REAL:
+    """What watches the samples during training; None where the data is too small or too uniform to compare with, and where
+    samples are made of pictures: how alike they are is then those pictures' matter."""
+    if len(dataset) < LEAST_REAL or dataset.spec.given:
         return None
     try:
         return Window(judge_for(dataset.spec), dataset)

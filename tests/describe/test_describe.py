@@ -20,8 +20,9 @@ PLANE = DataSpec(modality="points", shape=(2,))
 
 def toy(name: str, **fields: object) -> Description:
     header = recipes.header(name)
-    shape = (3, 16, 16) if header.modalities[0] == "images" else (2,)
-    spec = DataSpec(modality=header.modalities[0], shape=shape, classes=("a", "b"))
+    modality = header.modalities[0]
+    shape, given = (2,) if modality == "points" else (3, 16, 16), modality in ("pairs", "unpaired")
+    spec = DataSpec(modality=modality, shape=shape, classes=() if given else ("a", "b"), given=shape if given else ())
     return describe(name, spec, "toy", fields)
 
 

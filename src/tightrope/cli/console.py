@@ -69,7 +69,7 @@ class Progress:
         elif kind == "decoding" and self.live:
             self.live.update(Text(f"decoding {event['done']:,} of {event['total']:,} files"), refresh=True)
         elif kind == "judging":
-            self._say(f"judging {event['count']:,} samples ...")
+            self._say(f"judging {event['count']:,} samples at most ...")
         elif kind == "warning":
             self._say(f"warning: {event['message']}")
         elif kind in ("rate", "note"):

@@ -56,7 +56,9 @@ def _watched(work: Any, as_json: bool) -> None:
     if api.is_chief():
         print(metrics_table(run.metrics))
         print(f"\nreport   {run.path / 'report.html'}")
-        print(f"samples  tightrope sample {run.path} --seeds 0-63 --out samples --grid")
+        given = run.record["data"]["spec"].get("given")
+        use = "translate {} PICTURES --out results" if given else "sample {} --seeds 0-63 --out samples --grid"
+        print(f"then     tightrope {use.format(run.path)}")
 
 
 def report(arguments: Namespace) -> None:

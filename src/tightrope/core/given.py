@@ -53,6 +53,7 @@ class Bound:
         return getattr(self.inner, name)
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
-        """Any pictures given, those held out where there are some, (N, *given)."""
-        data = pictures_of(pictures_of(self.dataset).held or self.dataset)
-        return data.given(torch.randint(data.givens, (n,), generator=generator))
+        """Any pictures given, (N, *given), none twice while there are enough."""
+        data = pictures_of(self.dataset)
+        index = torch.cat([torch.randperm(data.givens, generator=generator) for _ in range(-(-n // data.givens))])
+        return data.given(index[:n])

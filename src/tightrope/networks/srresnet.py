@@ -111,7 +111,7 @@ class LightSR(nn.Module):
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         with torch.no_grad():
             for block in self.body:
-                block.body[3].weight.mul_(START)  # type: ignore[index, union-attr, operator]
+                block.body[3].weight.mul_(START)  # type: ignore[index, union-attr]
             last.weight.mul_(START**2)  # noise of the size of what is to be learned would first have to be unlearned
 
     def forward(self, x: Small) -> Large:

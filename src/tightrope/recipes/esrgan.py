@@ -65,7 +65,7 @@ class ESRGAN:
     )
     adversarial: float = hyper(0.01, "weight of the adversarial loss beside L1; 0 trains G alone", low=0.0, high=1e4, paper=0.5)
     lr_g: float = hyper(2e-4, "learning rate of G", low=1e-7, high=1.0, paper=1e-4)
-    lr_d: float = hyper(1e-3, "learning rate of D, which starts from nothing beside a trained G", low=1e-7, high=1.0, paper=1e-4)
+    lr_d: float = hyper(2e-4, "learning rate of D", low=1e-7, high=1.0, paper=1e-4)
     decay: bool = hyper(True, "the rate falls along a cosine to 0 at the end of the run")
     beta2: float = hyper(0.99, "Adam's second decay rate", low=0.0, high=0.99999, paper=0.999)
     crop: int = hyper(96, "side of the squares learned from, in large pixels; at most the data's", low=8, high=4096, paper=128)
