@@ -105,7 +105,7 @@ class CUT:
         fake = self.translated(nets, batch)[: len(batch.given)].detach()
         on_real, on_fake = nets["D"](torch.cat([batch.real, fake])).chunk(2)
         terms = Terms(adversarial=least_squares.d(on_real, on_fake))
-        return terms.watch(real=on_real.mean((1, 2, 3)), fake=on_fake.mean((1, 2, 3)), samples=fake)
+        return terms.watch(real=on_real.flatten(), fake=on_fake.flatten(), samples=fake)
 
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         made = self.translated(nets, batch)

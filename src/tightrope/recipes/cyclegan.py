@@ -142,7 +142,7 @@ class CycleGAN:
         on_b, on_fake_b = nets["D_B"](torch.cat([batch.real, nets["pool_B"](batch.made["B"])])).chunk(2)
         on_a, on_fake_a = nets["D_A"](torch.cat([batch.given, nets["pool_A"](batch.made["A"])])).chunk(2)
         terms = Terms(adversarial_B=least_squares.d(on_b, on_fake_b), adversarial_A=least_squares.d(on_a, on_fake_a))
-        return terms.watch(real=on_b.mean((1, 2, 3)), fake=on_fake_b.mean((1, 2, 3)), samples=batch.made["B"])
+        return terms.watch(real=on_b.flatten(), fake=on_fake_b.flatten(), samples=batch.made["B"])
 
     def translators(self, nets: Networks) -> dict[str, Translator]:
         return {"A-to-B": described(nets["G"], "cyclegan"), "B-to-A": described(nets["F"], "cyclegan")}

@@ -116,10 +116,8 @@ class ESRGAN:
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         fake = batch.made["fake"] = self.sample(nets, batch.given)
-        on_real, on_fake = nets["D"](batch.real), nets["D"](fake.detach())  # each with statistics of its own
-        loss = ALL[self.objective].d(on_real.flatten(), on_fake.flatten())
-        real, made = (logits.reshape(len(logits), -1).mean(1) for logits in (on_real, on_fake))
-        return Terms(adversarial=loss).watch(real=real, fake=made, samples=fake)
+        real, made = (nets["D"](x).flatten() for x in (batch.real, fake.detach()))  # each with statistics of its own
+        return Terms(adversarial=ALL[self.objective].d(real, made)).watch(real=real, fake=made, samples=fake)
 
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         fake = batch.made["fake"] if "fake" in batch.made else self.sample(nets, batch.given)

@@ -90,7 +90,7 @@ class Style:
         fake = batch.made["fake"] = nets["G"](batch.given)
         on_real, on_fake = nets["D"](batch.real), nets["D"](fake.detach())
         losses = [least_squares.d(real, made) for real, made in zip(on_real, on_fake, strict=True)]
-        real, made = (torch.stack([logits.mean((1, 2, 3)) for logits in each]).mean(0) for each in (on_real, on_fake))
+        real, made = (torch.cat([logits.flatten() for logits in each]) for each in (on_real, on_fake))
         return Terms(adversarial=torch.stack(losses).mean()).watch(real=real, fake=made, samples=fake)
 
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:

@@ -6,6 +6,7 @@ from collections import deque
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from tightrope.core.errors import RunStopped
@@ -48,8 +49,7 @@ class Meter:
         """2 P(D(real) > D(fake)) - 1 over the last moves that handed out logits: 1 where D tells all apart, 0 where it cannot."""
         if not self._logits:
             return None
-        above = [(real[:, None] - fake).float().sign().mean() for real, fake in self._logits]
-        return torch.stack(above).mean().item()
+        return torch.stack([_above(real.float(), fake.float()) for real, fake in self._logits]).mean().item()
 
     def take(self) -> Read:
         """Means since the last reading, and whether any term was bad."""
@@ -98,6 +98,13 @@ class Meter:
         if bad:
             raise RunStopped(bad)
         return terms, signals
+
+
+def _above(real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> Float[Tensor, ""]:
+    """The mean sign of the difference over all pairs, without making them: a critic of patches hands out thousands of logits."""
+    ranked, m = fake.sort().values, len(fake)
+    below, upto = (torch.searchsorted(ranked, real, right=right).float() for right in (False, True))
+    return ((below + upto) / m - 1).mean()
 
 
 def not_finite(nets: dict[str, nn.Module], seen: int) -> str:
