@@ -80,6 +80,11 @@ def data(arguments: Namespace) -> None:
     if arguments.grid:
         loaded = data_room.load(arguments.data, size=arguments.size)
         _picture(arguments.grid, data_room.sheet(loaded, 64 if not loaded.modality.exact else 2500))
+    if "table" in facts and not arguments.json:
+        from tightrope.data.tables.summary import text
+
+        print(text(facts))
+        return
     print(json.dumps(facts, indent=2, ensure_ascii=False, default=str) if arguments.json else _facts(facts))
 
 

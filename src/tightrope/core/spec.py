@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from tightrope.core.blocks import Block
 from tightrope.core.errors import InputError
 
 
@@ -13,13 +14,16 @@ class DataSpec:
     """The shape of a data set.
 
     Attributes:
-        modality: "images", "points", or pictures made of pictures: "pairs" (each with the one it is made of), "unpaired".
-        shape: of one sample as the networks see it: (C, H, W) for images, (dim,) for points.
+        modality: "images", "points", "table", or pictures made of pictures: "pairs" (each with the one it is made of) and
+            "unpaired".
+        shape: of one sample as the networks see it: (C, H, W) for images, (dim,) for points and encoded rows of a table.
         classes: names of the classes, in label order; empty when the data has no labels.
         shares: of the samples in each class, in label order; empty where there are no classes (or an old file did not say).
         count: number of training samples.
         given: shape of the pictures that samples are to be made of, (C, H, W); () where samples are made of nothing but noise.
         scale, mean: data = standardised * scale + mean (points); images leave them at 1 and ().
+        blocks: what the numbers of an encoded row are (tables); else ().
+        coding: how encoded rows become a table's cells again; the data room's own (`tightrope.data.tables`).
     """
 
     modality: str
@@ -30,11 +34,13 @@ class DataSpec:
     given: tuple[int, ...] = ()
     scale: float = 1.0
     mean: tuple[float, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    coding: dict[str, Any] = dataclasses.field(default_factory=dict, hash=False, repr=False)
 
     @property
     def pictures(self) -> bool:
         """Samples are pictures, (C, H, W)."""
-        return self.modality != "points"
+        return self.modality not in ("points", "table")
 
     @property
     def paired(self) -> bool:
@@ -70,4 +76,5 @@ class DataSpec:
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> DataSpec:
         lists = {name: tuple(record.get(name, ())) for name in ("shape", "classes", "shares", "given", "mean")}
-        return cls(**{**record, **lists})
+        blocks = tuple(Block.from_json(block) for block in record.get("blocks", ()))
+        return cls(**{**record, **lists, "blocks": blocks})

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from tightrope.data.points import PointDataset, Points
     from tightrope.data.selection import pick, sheet
     from tightrope.data.sources import Reject
+    from tightrope.data.tables.dataset import TableDataset
+    from tightrope.data.tables.loading import load_frame
+    from tightrope.data.tables.modality import Tables
 
 __all__ = [
     "ImageDataset",
@@ -31,9 +34,12 @@ __all__ = [
     "PointDataset",
     "Points",
     "Reject",
+    "TableDataset",
+    "Tables",
     "Unpaired",
     "inspect",
     "load",
+    "load_frame",
     "modality_of",
     "names",
     "pick",
@@ -48,6 +54,9 @@ _HOME = {
     "Reject": "sources",
     "inspect": "inspection",
     "load": "loading",
+    "load_frame": "tables.loading",
+    "TableDataset": "tables.dataset",
+    "Tables": "tables.modality",
     "modality_of": "modality",
     "Pairs": "pairs",
     "Unpaired": "pairs",

@@ -15,8 +15,13 @@ EMBEDDED = {
 }
 IMAGE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"})
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
+PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
+DATABASE_SUFFIXES = frozenset({".db", ".sqlite", ".sqlite3"})
 SHEETS = frozenset({"grid.png", "interpolation.gif", "mix.png", "mix.gif"})  # many samples in one picture, as `sample` writes
-KNOWN = "a folder or .zip of images, .npz, .npy, IDX files (*-ubyte, *-ubyte.gz), or a .csv of points"
+KNOWN = (
+    "a folder or .zip of images, .npz, .npy, IDX files (*-ubyte, *-ubyte.gz), a table (.csv, .csv.gz, .parquet, .db), "
+    "or a .csv of points"
+)
 PAIRED = frozenset({"emoji-pairs"})  # the embedded ones that are pairs
 PREFIXES = (
     "pairs",
@@ -28,6 +33,7 @@ PREFIXES = (
     "patches",
     "unpaired",
     "stacked",
+    "table",
 )  # see `tightrope.data.prefixes`
 STACKED = "stacked:"  # before the folder of MNIST whose digits are stacked, see `tightrope.data.stacked`
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"

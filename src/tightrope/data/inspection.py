@@ -13,6 +13,8 @@ import torch
 from tightrope.data.loading import Data, load
 from tightrope.data.pairs import Pairs, Unpaired
 from tightrope.data.points import PointDataset
+from tightrope.data.tables.dataset import TableDataset
+from tightrope.data.tables.summary import summary
 
 
 def inspect(
@@ -27,7 +29,8 @@ def inspect(
     Keys: name, modality, count, spec (what training sees), classes {name: count}, originals (shorter sides in pixels, kinds
     of files; images only), points (mean, scale, low, high, centres, sigma in data units; points only), rejects
     [{path, reason}], licence, fingerprint, source, cache (folder, or None); of pictures that are to be made of pictures also
-    givens (how many are given) and held (how many are held out, and whether as "pairs" or "unpaired"; or None).
+    givens (how many are given) and held (how many are held out, and whether as "pairs" or "unpaired"; or None); of tables table
+    (`tightrope.data.tables.summary`), and their spec without `coding`.
     """
     dataset = load(data, size=size, cache=cache, progress=progress)
     record: dict[str, Any] = {
@@ -44,6 +47,9 @@ def inspect(
     }
     if isinstance(dataset, PointDataset):
         return {**record, "points": _coordinates(dataset)}
+    if isinstance(dataset, TableDataset):
+        del record["spec"]["coding"]
+        return {**record, "cache": str(dataset.folder), "table": summary(dataset)}
     if isinstance(dataset, Pairs | Unpaired):
         held = dataset.held
         record |= {"givens": dataset.givens, "held": held and {"count": len(held), "modality": held.spec.modality}}

@@ -23,9 +23,11 @@ from tightrope.data.prefixes import Asked, load_prefixed
 from tightrope.data.sources import Folder, Zip
 from tightrope.data.splitting import stored
 from tightrope.data.stacked import StackedDataset, load_stacked
+from tightrope.data.tables.dataset import TableDataset
+from tightrope.data.tables.loading import PREFIX, is_table, load_rows
 
 SIZES = range(8, 1025)
-Data = ImageDataset | PointDataset | StackedDataset | Pairs | Unpaired
+Data = ImageDataset | PointDataset | StackedDataset | Pairs | Unpaired | TableDataset
 
 
 def load(
@@ -39,7 +41,8 @@ def load(
 
     Args:
         data: an embedded name (see `names()`), a folder or zip of images, .npz, .npy, IDX files, a .csv of points, or
-            stacked:FOLDER with a folder of MNIST; or pairs:GIVEN,TARGET, edges:DATA, down4:DATA, patches:FOLDER,
+            stacked:FOLDER with a folder of MNIST; a table (.csv of more than numbers, .parquet, .db, or any as table:FILE, see
+            `tightrope.data.tables.loading`); or pairs:GIVEN,TARGET, edges:DATA, down4:DATA, patches:FOLDER,
             unpaired:A,B and the like (`tightrope.data.prefixes`). A name wins over a path; write ./fashion for a folder of
             that name.
         size: side of the square images in pixels, 8 to 1024; default: the set's own, see docs/data.md.
@@ -57,6 +60,9 @@ def load(
         return _embedded(name, size, cache)
     if name.startswith(STACKED):
         return load_stacked(name, size, cache, progress)
+    if name.startswith(PREFIX) or is_table(name):
+        _no_size(shown(name), size, "rows of a table have")
+        return load_rows(name, cache, progress)
     asked = Asked(size, cache, progress, functools.partial(load, cache=cache, progress=progress))
     if (found := load_prefixed(name, asked)) is not None:
         return found
@@ -124,6 +130,6 @@ def _file(
     raise InputError(f"{shown(path)}: {kind} is not a kind of data that is read; give {KNOWN}.")
 
 
-def _no_size(name: str, size: int | None) -> None:
+def _no_size(name: str, size: int | None, what: str = "points have") -> None:
     if size is not None:
-        raise InputError(f"{name}: points have no size; leave it out.")
+        raise InputError(f"{name}: {what} no size; leave it out.")

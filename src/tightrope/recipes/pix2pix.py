@@ -44,25 +44,24 @@ class Pix2Pix:
     PLAIN_CRITIC: ClassVar[bool] = False
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "toy": {"width": 4, "critic_width": 4, "layers": 1, "batch": 2},
-        "paper": {"width": 64, "critic_width": 64, "lr": 2e-4, "batch": 1, "dropout": True, "ema": 0.0, "use": "as-trained"},
-        "hd": {
-            "generator": "resnet", "norm": "instance", "objective": "least-squares", "scales": 2, "l1": 0.0, "matching": 10.0,
-            "adversarial": 2.0,  # the published loss is whole squares, ours halves
-        },
+        "paper": {"width": 64, "critic_width": 64, "layers": 3, "adversarial": 1.0, "matching": 0.0, "lr": 2e-4, "batch": 1,
+                  "dropout": True, "ema": 0.0, "use": "as-trained"},
+        "hd": {"generator": "resnet", "norm": "instance", "objective": "least-squares", "scales": 2, "l1": 0.0, "layers": 3,
+               "lr": 2e-4, "adversarial": 2.0},  # the published loss is whole squares, ours halves
     }  # fmt: skip
 
     generator: str = hyper("unet", "G: a U-Net, or residual blocks at a quarter of the size", choices=("unet", "resnet"))
     width: int = hyper(32, "channels of G's outermost layer", low=1, high=1024, paper=64)
     critic_width: int = hyper(16, "channels of D's first layer", low=1, high=1024, paper=64)
-    layers: int = hyper(3, "halvings in D: with 3 a logit sees 70 px, with 1 it sees 16", low=0, high=6)
+    layers: int = hyper(2, "halvings in D: with 3 a logit sees 70 px, with 1 it sees 16", low=0, high=6, paper=3)
     scales: int = hyper(1, "critics, each for pictures of half the size of the last one's (pix2pixHD: 2 or 3)", low=1, high=4)
     norm: str = hyper("batch", "normalisation of both players", choices=("batch", "instance"))
     dropout: bool = hyper(False, "drop half of the values in G's inner layers: the paper's noise", paper=True)
     objective: str = hyper("non-saturating", "adversarial loss", choices=("non-saturating", "least-squares", "hinge"))
-    adversarial: float = hyper(1.0, "weight of the adversarial loss; 0 trains G alone", low=0.0, high=1e4)
+    adversarial: float = hyper(0.1, "weight of the adversarial loss; 0 trains G alone", low=0.0, high=1e4, paper=1.0)
     l1: float = hyper(100.0, "weight of L1", low=0.0, high=1e5)
-    matching: float = hyper(0.0, "weight of feature matching (pix2pixHD: 10)", low=0.0, high=1e4)
-    lr: float = hyper(5e-4, "learning rate of both players", low=1e-7, high=1.0, paper=2e-4)
+    matching: float = hyper(10.0, "weight of feature matching, as pix2pixHD has it", low=0.0, high=1e4, paper=0.0)
+    lr: float = hyper(1e-3, "learning rate of both players", low=1e-7, high=1.0, paper=2e-4)
     beta1: float = hyper(0.5, "Adam's first decay rate", low=0.0, high=0.9999)
     hold: float = hyper(0.5, "share of the run before the rates fall, straight to 0", low=0.0, high=0.999)
     flip: bool = hyper(True, "mirror half of the pairs")
@@ -107,7 +106,7 @@ class Pix2Pix:
         return (Phase("G", ("G",), self.g_terms, clock=True),)
 
     def _judges(self) -> bool:
-        return bool(self.adversarial or self.matching)
+        return self.adversarial > 0
 
     def schedule(self, seen: int, progress: float) -> Knobs:
         return Knobs(lr=linear(1, 0, progress, start=self.hold), ema=min(self.ema, 0.1 * seen))

@@ -1,0 +1,147 @@
+"""The codec of a table: rows of cells <-> packed rows <-> encoded rows in [-1, 1], column by column.
+
+One-hots are 0 and 1, scalars in [-1, 1]. Everything it needs is in `DataSpec.coding`, so a generator writes a file's own
+formats without the file. Axes: n rows, p packed numbers (one a block), w encoded numbers, c columns.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from tightrope.core.blocks import Block
+from tightrope.core.errors import InputError
+from tightrope.core.spec import DataSpec
+from tightrope.data.tables.coders import Coder, coder_of, hot
+from tightrope.data.tables.columns import Column
+from tightrope.data.tables.constraints import Rule, hold, rule_from
+from tightrope.data.tables.identifiers import fresh
+from tightrope.data.tables.quantiles import chance
+
+MOST_WIDE = 20_000  # encoded numbers in a row
+
+
+class Codec:
+    """Columns and constraints of a table.
+
+    Attributes:
+        columns: all of the file's, in its order.
+        blocks: of the encoded row.
+        width: w.
+        rules: what must hold in every row that comes out.
+        missing: cells that say nothing, in small letters.
+        delimiter: of a file that is written.
+    """
+
+    def __init__(self, columns: Sequence[Column], rules: Sequence[str], missing: Collection[str], delimiter: str = ",") -> None:
+        self.columns, self.missing, self.delimiter = tuple(columns), tuple(missing), delimiter
+        self.rules: tuple[Rule, ...] = tuple(rule_from(text, self.columns) for text in rules)
+        self.coders: list[Coder | None] = [coder_of(column) for column in columns]
+        self.blocks: tuple[Block, ...] = ()
+        self._parts: list[slice] = []  # of the packed row, a column each
+        for coder in self.coders:
+            mine = coder.blocks(self.width) if coder else []
+            self._parts.append(slice(len(self.blocks), len(self.blocks) + len(mine)))
+            self.blocks += tuple(mine)
+
+    @property
+    def width(self) -> int:
+        return self.blocks[-1].stop if self.blocks else 0
+
+    def pack(self, chunk: Sequence[Sequence[str]], first: int) -> Float32[np.ndarray, "n p"]:
+        """Rows of a chunk, the first of which is row `first` of the table."""
+        n = len(chunk[0])
+        packed = np.empty((n, len(self.blocks)), np.float32)
+        for i, (coder, cells, part) in enumerate(zip(self.coders, chunk, self._parts, strict=True)):
+            if coder is not None:
+                packed[:, part] = coder.pack(*coder.column.read(cells, self.missing), chance(first, n, i))
+        return packed
+
+    def expand(self, packed: Float32[np.ndarray, "n p"]) -> Float32[np.ndarray, "n w"]:
+        """Packed rows as networks see them."""
+        rows = np.zeros((len(packed), self.width), np.float32)
+        scalars, hots = self._kinds
+        rows[:, [self.blocks[i].start for i in scalars]] = packed[:, scalars]
+        starts = np.asarray([self.blocks[i].start for i in hots], np.int64)
+        rows[np.arange(len(packed))[:, None], starts + packed[:, hots].astype(np.int64)] = 1
+        return rows
+
+    def shrink(self, rows: Float32[np.ndarray, "n w"]) -> Float32[np.ndarray, "n p"]:
+        """Encoded rows, of a generator for instance, packed: the greatest number of each one-hot is its 1."""
+        packed = np.empty((len(rows), len(self.blocks)), np.float32)
+        for i, block in enumerate(self.blocks):
+            packed[:, i] = rows[:, block.start].clip(-1, 1) if block.kind == "scalar" else hot(rows, block)
+        return packed
+
+    @functools.cached_property
+    def _kinds(self) -> tuple[list[int], list[int]]:
+        scalars = [i for i, block in enumerate(self.blocks) if block.kind == "scalar"]
+        return scalars, [i for i, block in enumerate(self.blocks) if block.kind == "onehot"]
+
+    def values(self, packed: Float32[np.ndarray, "n p"]) -> tuple[Int64[np.ndarray, "n c"], Float64[np.ndarray, "n c"]]:
+        """Levels and values of all columns, as `tables.columns` has them; -1 and NaN for what is not learned."""
+        levels = np.full((len(packed), len(self.columns)), -1, np.int64)
+        values = np.full((len(packed), len(self.columns)), np.nan)
+        for i, (coder, part) in enumerate(zip(self.coders, self._parts, strict=True)):
+            if coder is not None:
+                levels[:, i], found = coder.unpack(packed[:, part])
+                values[:, i] = coder.column.settle(found)
+        return levels, values
+
+    def cells(self, rows: Float32[np.ndarray, "n w"]) -> dict[str, list[str]]:
+        """The columns of encoded rows as the file writes them, all constraints met.
+
+        Rows are mended together: ask for all of them at once where keys are to be unique.
+
+        Raises:
+            InputError: a constraint cannot be met.
+        """
+        levels, values = self.values(self.shrink(rows))
+        values, made_of = hold(values, self.rules, self.columns)
+        return self.write(levels[made_of], values)
+
+    def write(self, levels: Int64[np.ndarray, "n c"], values: Float64[np.ndarray, "n c"]) -> dict[str, list[str]]:
+        """Levels and values as cells, by the names of the columns that are written."""
+        cells: dict[str, list[str]] = {}
+        for i, column in enumerate(self.columns):
+            if column.type == "identifier":
+                cells[column.name] = fresh(column.texts[0], len(values))
+            elif column.type == "constant":
+                cells[column.name] = [column.texts[0]] * len(values)
+            elif column.written:
+                cells[column.name] = column.write(levels[:, i], values[:, i])
+        return cells
+
+    def column(self, name: str) -> tuple[int, Column]:
+        """A column by its name, and its place.
+
+        Raises:
+            InputError: there is none.
+        """
+        from tightrope.data.tables.schema import near
+
+        names = [column.name for column in self.columns]
+        if name not in names:
+            raise InputError(f"the table has no column {name!r}; {near(name, names)}.")
+        return names.index(name), self.columns[names.index(name)]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "columns": [column.to_json() for column in self.columns],
+            "constraints": [rule.text for rule in self.rules],
+            "missing": list(self.missing),
+            "delimiter": self.delimiter,
+        }
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Codec:
+        columns = [Column.from_json(part) for part in record["columns"]]
+        return cls(columns, record["constraints"], record["missing"], record["delimiter"])
+
+    def spec(self, count: int, coding: dict[str, Any]) -> DataSpec:
+        """What recipes need to know."""
+        return DataSpec(modality="table", shape=(self.width,), count=count, blocks=self.blocks, coding=coding)
