@@ -62,6 +62,7 @@ def test_places_are_different_pixels_and_their_features_those_of_the_maps() -> N
 
 
 def test_heads_bring_all_layers_to_one_sphere() -> None:
+    torch.manual_seed(0)
     heads = Heads([3, 8], units=6)
     first, second = heads([torch.randn(2, 5, 3), torch.randn(2, 9, 8)])
     assert (first.shape, second.shape) == ((2, 5, 6), (2, 9, 6))

@@ -26,7 +26,7 @@ Gradients = dict[str, torch.Tensor]
 def gradients(name: str, modality: str) -> Gradients:
     """Every phase's averaged gradients on the first batch, in this process's place among the others."""
     recipe = recipes.find(name)(**{**recipes.header(name).resolve("toy", {}), "batch": 8})
-    dataset, engine = ToyDataset(SHAPES[modality]), Engine("cpu")
+    dataset, engine = ToyDataset(SHAPES[modality], modality=modality), Engine("cpu")
     game, found = Game(recipe, dataset.spec, engine, seed=0), {}
     for phase in recipe.phases():
         game.only(phase.moves + phase.keeps)
@@ -44,7 +44,7 @@ def splittable() -> list[tuple[str, str]]:
     for name in recipes.names():
         recipe = recipes.find(name)(**{**recipes.header(name).resolve("toy", {}), "batch": 8})
         for modality in recipe.MODALITIES:
-            dataset, engine = ToyDataset(SHAPES[modality]), Engine("cpu")
+            dataset, engine = ToyDataset(SHAPES[modality], modality=modality), Engine("cpu")
             game = Game(recipe, dataset.spec, engine, 0)
             if not why_not(game, Feed(recipe, dataset, engine, 0).draw(0, 0)):
                 found.append((name, modality))
@@ -81,7 +81,7 @@ def test_two_processes_have_the_gradients_of_one(name: str, modality: str, two: 
     assert one.keys() == two[f"{name}-{modality}"].keys()
     for key, gradient in one.items():
         scale = max(1.0, gradient.abs().max().item())
-        assert (gradient - two[f"{name}-{modality}"][key]).abs().max().item() < 1e-6 * scale, key
+        assert (gradient - two[f"{name}-{modality}"][key]).abs().max().item() < 2e-6 * scale, key
 
 
 if __name__ == "__main__":

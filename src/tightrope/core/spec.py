@@ -40,7 +40,7 @@ class DataSpec:
     @property
     def pictures(self) -> bool:
         """Samples are pictures, (C, H, W)."""
-        return self.modality not in ("points", "table")
+        return self.modality in ("images", "pairs", "unpaired")
 
     @property
     def paired(self) -> bool:

@@ -11,10 +11,8 @@ from tightrope.core.translation import Translator
 from tightrope.interop import systems
 from tightrope.interop.imported import hints_of
 from tightrope.interop.published import Published
-from tightrope.networks.layers.instance import InstanceNorm2d
+from tightrope.networks.described import reach, takes_means
 from tightrope.networks.layers.tiled import hastened
-
-BESIDE = 2  # pixels that a cubic interpolation looks around
 
 
 def opened(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Translator:
@@ -39,15 +37,5 @@ def opened(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Translat
     return Translator(
         net=hastened(net.eval().requires_grad_(False)), name=system, inputs=of.inputs, outputs=of.outputs, scale=of.scale,
         multiple=of.multiple, least=max(8, 2 * of.multiple) if mirrored else of.multiple, darkest=of.darkest,
-        reach=reach(net, of.multiple), whole=_takes_means(net), restores=of.darkest == 0,
+        reach=reach(net, of.multiple), whole=takes_means(net), restores=of.darkest == 0,
     )  # fmt: skip
-
-
-def reach(net: nn.Module, multiple: int) -> int:
-    """At most how far a pixel looks: all convolutions one behind the other, at the coarsest of the network's sizes."""
-    kernels = (layer.kernel_size for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d))
-    return multiple * (BESIDE + sum(max(size) // 2 for size in kernels))
-
-
-def _takes_means(net: nn.Module) -> bool:
-    return any(isinstance(layer, InstanceNorm2d) and not layer.tracked for layer in net.modules())

@@ -3,8 +3,8 @@
 Paper:  Zhu, Park, Isola & Efros, "Unpaired image-to-image translation using cycle-consistent adversarial networks", ICCV 2017,
         arXiv:1703.10593.
 Run:    tightrope train cyclegan unpaired:./horses,./zebras
-Expect: `benchmarks/unpaired.py`: emoji of one vendor in the style of another's, nearer to the true ones than they were and
-        than by the best affine map of colours.
+Expect: `benchmarks/unpaired.py`: emoji of one vendor in the style of another's, by L1 nearer to the true ones than they were,
+        and than by the best affine map of colours; by LPIPS than the map alone (`docs/translators.md`).
 """
 
 from __future__ import annotations

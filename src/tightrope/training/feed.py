@@ -26,10 +26,13 @@ class Feed:
     def draw(self, number: int, round: int) -> Batch:
         """The batch of draw `number` (counted from 0 over the whole run)."""
         size = self.recipe.batch
-        index = self._indices(number * size, size)[self.mine]
+        whole = self._indices(number * size, size)
+        index = whole[self.mine]
         labels = self.dataset.labels(index)
-        if self.dataset.spec.given:
-            real, z = self._pictures(index, number)
+        if self.dataset.spec.given:  # crops, flips and partners of all are drawn, so that they do not depend on the split
+            dice = seeds.generator(self.seed, "given", number)
+            pictures = self.recipe.views(*pictures_of(self.dataset).drawn(whole, dice), dice)
+            real, z = (x[self.mine] for x in pictures)
         else:
             real = self.dataset.batch(index)
             z = self.recipe.latents(size, seeds.generator(self.seed, "z", number))[self.mine]
@@ -39,11 +42,6 @@ class Feed:
             labels=None if labels is None else self.engine.bring(labels),
             round=round,
         )
-
-    def _pictures(self, index: Tensor, number: int) -> tuple[Tensor, Tensor]:
-        """Pictures and those given, cropped and flipped: by chance of each process's own."""
-        dice = seeds.generator(self.seed, "given", number, self.engine.rank)
-        return self.recipe.views(*pictures_of(self.dataset).drawn(index, dice), dice)
 
     def _indices(self, start: int, size: int) -> Tensor:
         length = len(self.dataset)
