@@ -29,6 +29,13 @@ def flipped(real: Real, given: Given, generator: torch.Generator, *, alike: bool
     return _where(first, real, real.flip(3)), _where(second, given, given.flip(3))
 
 
+def apart(real: Real, given: Given, crop: int, flip: bool, generator: torch.Generator) -> tuple[Real, Given]:
+    """Pictures without pairs: squares of `crop` pixels (0: whole) cut out of each, then half of them mirrored."""
+    if crop:
+        real, given = cropped(real, given, crop, generator, alike=False)
+    return flipped(real, given, generator, alike=False) if flip else (real, given)
+
+
 def turned(real: Real, given: Given, generator: torch.Generator, *, alike: bool = True) -> tuple[Real, Given]:
     """Each picture, a square, in one of its eight positions: mirrored along both axes and the diagonal, each by a coin."""
     first, second = _twice(lambda: torch.rand(3, len(real), generator=generator) < 0.5, alike)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from tightrope.augment.aligned import cropped, flipped
+from tightrope.augment.aligned import apart
 from tightrope.core.errors import InputError
 from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms
 from tightrope.core.hyper import hyper, recipe
@@ -108,9 +108,7 @@ class CycleGAN:
         return Knobs(lr=linear(1, 0, progress, start=0.5), ema=min(self.ema, 0.1 * seen))
 
     def views(self, real: Tensor, given: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        if self.crop:
-            real, given = cropped(real, given, self.crop, generator, alike=False)
-        return flipped(real, given, generator, alike=False) if self.flip else (real, given)
+        return apart(real, given, self.crop, self.flip, generator)
 
     def translated(self, nets: Networks, batch: Batch) -> list[Tensor]:
         """G(a), F(b), and where identity counts G(b), F(a), in one pass each: no layer mixes samples."""

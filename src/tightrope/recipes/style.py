@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tightrope.augment.aligned import cropped, flipped
+from tightrope.augment.aligned import apart
 from tightrope.core.errors import InputError
 from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms, alternating
 from tightrope.core.hyper import hyper, recipe
@@ -82,9 +82,7 @@ class Style:
         return Knobs(lr=linear(1, 0, progress, start=0.5), ema=min(self.ema, 0.1 * seen))
 
     def views(self, real: Tensor, given: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        if self.crop:
-            real, given = cropped(real, given, self.crop, generator, alike=False)
-        return flipped(real, given, generator, alike=False)
+        return apart(real, given, self.crop, True, generator)
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         fake = batch.made["fake"] = nets["G"](batch.given)
