@@ -10,7 +10,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from tightrope.core.blocks import Block
 from tightrope.core.spec import DataSpec
+from tightrope.core.strata import Strata
+
+# of a toy table: a category, a number, a number with modes (its first: missing)
+BLOCKS = (
+    Block(column="kind", kind="onehot", role="category", start=0, stop=3),
+    Block(column="size", kind="scalar", role="value", start=3, stop=4),
+    Block(column="age", kind="onehot", role="mode", start=4, stop=7),
+    Block(column="age", kind="scalar", role="value", start=7, stop=8, gate=(5, 6)),
+)
 
 
 class ToyModality:
@@ -32,16 +42,24 @@ class ToyModality:
 
 
 class ToyDataset:
-    """Random samples of a given shape, held in memory; of "pairs" and "unpaired", with random pictures given beside them."""
+    """Random samples of a given shape, held in memory; of a "table", rows of BLOCKS; of "pairs" and "unpaired", with random pictures given beside them."""
 
     def __init__(self, shape: tuple[int, ...], count: int = 37, modality: str = "") -> None:
         points = len(shape) == 1
         modality, given = modality or ("points" if points else "images"), modality in ("pairs", "unpaired")
         self.name, self.fingerprint, self.licence, self.source = "toy", "0" * 64, None, {"data": "toy"}
-        classes = () if given else ("a", "b")
-        self.spec = DataSpec(modality=modality, shape=shape, classes=classes, count=count, given=shape if given else ())
+        table = modality == "table"
+        classes = () if given or table else ("a", "b")
+        self.spec = DataSpec(
+            modality=modality,
+            shape=shape,
+            classes=classes,
+            count=count,
+            given=shape if given else (),
+            blocks=BLOCKS if table else (),
+        )
         generator = torch.Generator().manual_seed(1)
-        self.samples = torch.rand(count, *shape, generator=generator) * 2 - 1
+        self.samples = encoded(count, generator) if table else torch.rand(count, *shape, generator=generator) * 2 - 1
         self.modality: Any = ToyModality(exact=points)
         self.others = torch.rand(self.spec.count, *self.spec.given, generator=generator) * 2 - 1
         self.givens, self.held = count, None
@@ -55,6 +73,11 @@ class ToyDataset:
     def labels(self, index: Tensor) -> Tensor | None:
         return index % 2 if self.spec.classes else None
 
+    @property
+    def strata(self) -> Strata:
+        hots = [block for block in self.spec.blocks if block.kind == "onehot"]
+        return Strata(hots, torch.stack([self.samples[:, block.slice].argmax(1) for block in hots], 1))
+
     def given(self, index: Tensor) -> Tensor:
         return self.others[index]
 
@@ -63,7 +86,19 @@ class ToyDataset:
         return self.batch(index), self.given(other)
 
 
-SHAPES = {"images": (3, 16, 16), "points": (2,), "pairs": (3, 16, 16), "unpaired": (3, 16, 16)}
+SHAPES = {"images": (3, 16, 16), "points": (2,), "pairs": (3, 16, 16), "unpaired": (3, 16, 16), "table": (BLOCKS[-1].stop,)}
+
+
+def encoded(n: int, generator: torch.Generator) -> Tensor:
+    """Rows of BLOCKS: values and scalars by chance, scalars 0 where their mode does not hold."""
+    rows = torch.zeros(n, BLOCKS[-1].stop)
+    for block in BLOCKS:
+        if block.kind == "onehot":
+            rows[torch.arange(n), block.start + torch.randint(block.size, (n,), generator=generator)] = 1
+        else:
+            counts = rows[:, list(block.gate)].sum(1) if block.gate else 1
+            rows[:, block.start] = (torch.rand(n, generator=generator) * 2 - 1) * counts
+    return rows
 
 
 def drawings(n: int, seed: int, size: int = 16) -> np.ndarray:

@@ -66,6 +66,7 @@ class Steadied:
     CONDITIONAL: ClassVar[bool]
     AVERAGED: ClassVar[tuple[str, ...]]
     BUFFERS: ClassVar[str]
+    COMPLETES: ClassVar[bool]
     PLAIN_CRITIC: ClassVar[bool]
     PRESETS: ClassVar[dict[str, dict[str, Any]]]
 
@@ -133,12 +134,12 @@ class Steadied:
         return found.repeat_interleave(len(x) // len(found))
 
     def _made(self, nets: Networks, batch: Batch) -> Float[Tensor, "n *x"]:
-        return self.inner.sample(nets, batch.z, batch.labels if self.inner.CONDITIONAL else None)
+        return self.inner.sample(nets, batch.z, batch.labels if self.inner.CONDITIONAL or self.inner.COMPLETES else None)
 
     def _penalties(self, nets: Networks, batch: Batch, fake: Tensor, knobs: Knobs) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """D's logits on reals and fakes, and both penalties."""
         critic: Callable[[Tensor], Tensor] = self.inner.critic(nets, batch.labels)
-        if self.inner.CONDITIONAL or any(isinstance(m, MIXING) for m in nets["D"].modules()):
+        if self.inner.CONDITIONAL or self.inner.COMPLETES or any(isinstance(m, MIXING) for m in nets["D"].modules()):
             (on_real, at_real), (on_fake, at_fake) = with_gradient(critic, batch.real), with_gradient(critic, fake)
         else:  # one pass: D mixes no samples
             logits, slopes = with_gradient(critic, torch.cat([batch.real, fake]))

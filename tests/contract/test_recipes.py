@@ -251,7 +251,7 @@ def test_presets_build(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
         side = int(size) if size.isdigit() else 256 if spec.given else 32
         fits = (
             spec
-            if spec.modality == "points"
+            if spec.modality in ("points", "table")
             else dataclasses.replace(spec, shape=(3, side, side), given=(3, side, side) if spec.given else ())
         )
         with torch.device("meta"):

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from tightrope.core.spec import DataSpec
+from tightrope.core.strata import Strata
 
 
 class Modality(Protocol):
@@ -55,6 +56,17 @@ class Translatable(Protocol):
     ) -> tuple[Float[Tensor, "n *x"], Float[Tensor, "n *given"]]:
         """For training: the samples at `index` and pictures given: their own, made anew where chance has a part in it, or any."""
         ...
+
+
+class Stratified(Protocol):
+    """What a Dataset of rows has beside the rest: its samples by the values of their one-hot blocks.
+
+    Attributes:
+        strata: a stratum a block of kind "onehot" and a value of it.
+    """
+
+    @property
+    def strata(self) -> Strata: ...
 
 
 class Dataset(Protocol):

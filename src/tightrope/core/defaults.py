@@ -8,9 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tightrope.core.data import Dataset
 from tightrope.core.game import Knobs, Networks
 
-ATTRIBUTES: dict[str, Any] = {"CONDITIONAL": False, "AVERAGED": ("G",), "BUFFERS": "average", "PLAIN_CRITIC": True}
+ATTRIBUTES: dict[str, Any] = {
+    "CONDITIONAL": False,
+    "AVERAGED": ("G",),
+    "BUFFERS": "average",
+    "COMPLETES": False,
+    "PLAIN_CRITIC": True,
+}
 
 
 def schedule(self: Any, seen: int, progress: float) -> Knobs:
@@ -23,22 +30,27 @@ def latents(self: Any, n: int, generator: torch.Generator) -> Tensor:
     return torch.randn(n, self.z, generator=generator)
 
 
+def drawn(self: Any, dataset: Dataset, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    """The samples that came up, and their classes."""
+    return index, dataset.labels(index)
+
+
 def views(self: Any, real: Tensor, given: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """The pictures as they are."""
     return real, given
 
 
 def sample(self: Any, nets: Networks, z: Tensor, labels: Tensor | None = None) -> Tensor:
-    """G's output; a conditional recipe's G is given the labels too."""
-    return nets["G"](z, labels) if self.CONDITIONAL else nets["G"](z)
+    """G's output; the G of a recipe that is conditional or completes samples is given the labels too."""
+    return nets["G"](z, labels) if self.CONDITIONAL or self.COMPLETES else nets["G"](z)
 
 
 def critic(self: Any, nets: Networks, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
-    """D itself; a conditional recipe's D is given the labels too."""
-    return (lambda x: nets["D"](x, labels)) if self.CONDITIONAL else nets["D"]
+    """D itself; the D of a recipe that is conditional or completes samples is given the labels too."""
+    return (lambda x: nets["D"](x, labels)) if self.CONDITIONAL or self.COMPLETES else nets["D"]
 
 
-METHODS = {method.__name__: method for method in (schedule, latents, views, sample, critic)}
+METHODS = {method.__name__: method for method in (schedule, latents, drawn, views, sample, critic)}
 
 
 def complete(cls: type) -> None:

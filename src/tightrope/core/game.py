@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from tightrope.core.rules import Adam, Rule
 from tightrope.core.spec import DataSpec
+
+if TYPE_CHECKING:
+    from tightrope.core.data import Dataset
 
 __all__ = ["Adam", "Batch", "Knobs", "Networks", "Phase", "Play", "Recipe", "Rule", "Terms", "alternating"]
 
@@ -24,7 +27,8 @@ class Batch:
     Attributes:
         real: fresh real samples, (N, *shape).
         z: fresh latents, (N, Z). Where samples are made of pictures, those: (N, *given), each its sample's where data is paired.
-        labels: classes of `real`, (N,), or None.
+        labels: classes of `real`, (N,), or None. Where samples are completed, what is known of them beforehand: (N, *shape),
+            NaN where nothing is.
         round: number of rounds played before this one (for what happens every k-th round).
         made: what a phase leaves for a later one on the same batch, by name (G's samples with their graph).
     """
@@ -156,6 +160,8 @@ class Recipe(Protocol):
         CONDITIONAL: True where samples are made for a class, so that the data must have classes.
         AVERAGED: players whose weight average is kept and used for samples.
         BUFFERS: what the average does with buffers (batch statistics): "average", "copy" (the live ones) or "leave".
+        COMPLETES: True where samples can be made around what is known of them: labels are then (N, *shape), NaN where
+            nothing is known, and None where nothing is of any.
         PLAIN_CRITIC: D tells real from fake by one logit a sample (or a pack of them) and does nothing else, so that a guardian
             may put another game of G and D in this one's place; see `critic`. False where D names classes or copies images, and
             where G's samples in the game are not those of `sample`.
@@ -167,6 +173,7 @@ class Recipe(Protocol):
     CONDITIONAL: ClassVar[bool]
     AVERAGED: ClassVar[tuple[str, ...]]
     BUFFERS: ClassVar[str]
+    COMPLETES: ClassVar[bool]
     PLAIN_CRITIC: ClassVar[bool]
     PRESETS: ClassVar[dict[str, dict[str, Any]]]
 
@@ -193,6 +200,10 @@ class Recipe(Protocol):
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw n latents, (N, Z), from a CPU generator. Not asked where pictures are given: see `core.given`."""
+        ...
+
+    def drawn(self, dataset: Dataset, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """Which samples a batch is made of, (N,), and their labels: those at `index`, that came up, or others in their place."""
         ...
 
     def views(self, real: Tensor, given: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -106,9 +106,9 @@ class Generator:
 
         Args:
             labels: classes, (N,), or shares of classes that sum to 1, (N, K), for mixtures; needed where samples are made by
-                class, and refused elsewhere.
+                class, and refused elsewhere. Of a recipe that completes samples: what is known, (N, *shape), else NaN.
         """
-        if (labels is not None) != self.recipe.CONDITIONAL:
+        if (labels is not None) != self.recipe.CONDITIONAL and not (labels is not None and self.recipe.COMPLETES):
             needs = "needs a class for every sample" if labels is None else "makes samples without classes"
             raise InputError(f"recipe {self.name} {needs}.")
         parts = zip(z.split(BATCH), labels.split(BATCH) if labels is not None else [None] * len(z), strict=False)
@@ -167,6 +167,10 @@ class Generator:
         """Labels as `decode` takes them, one a seed: those given as for `sample`, or each seed's own."""
         if given is None:
             return self.labels(seeds)
+        if self.recipe.COMPLETES and isinstance(given, Tensor):
+            if given.shape != (len(seeds), *self.spec.shape):
+                raise InputError(f"labels: the shape {tuple(given.shape)}; what is known is {(len(seeds), *self.spec.shape)}.")
+            return given
         if not isinstance(given, Tensor):
             given = torch.tensor(self.classes([given] * len(seeds) if isinstance(given, (str, int)) else given))
         if len(given) != len(seeds):

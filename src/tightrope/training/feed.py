@@ -27,9 +27,10 @@ class Feed:
         """The batch of draw `number` (counted from 0 over the whole run)."""
         size = self.recipe.batch
         whole = self._indices(number * size, size)
-        index = whole[self.mine]
-        labels = self.dataset.labels(index)
-        if self.dataset.spec.given:  # crops, flips and partners of all are drawn, so that they do not depend on the split
+        chance = seeds.generator(self.seed, "drawn", number)
+        whole, known = self.recipe.drawn(self.dataset, whole, chance)  # of all, so that it does not depend on the split
+        index, labels = whole[self.mine], None if known is None else known[self.mine]
+        if self.dataset.spec.given:  # crops, flips and partners: also of all
             dice = seeds.generator(self.seed, "given", number)
             pictures = self.recipe.views(*pictures_of(self.dataset).drawn(whole, dice), dice)
             real, z = (x[self.mine] for x in pictures)

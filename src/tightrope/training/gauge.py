@@ -88,12 +88,12 @@ class Gauge:
         with game.engine.autocast():
             for name, source in (("train", held_out.learned), ("held_out", held_out.others)):
                 index = torch.randint(len(source), (self._judged,), generator=dice)
-                labels = source.labels(index)
+                index, labels = game.recipe.drawn(source, index, dice)
                 x = game.engine.bring(source.batch(index))
                 means[name] = held_out.logits(game.nets, x, None if labels is None else game.engine.bring(labels)).float()
             z = game.engine.bring(game.recipe.latents(self._judged, dice))
             asked = labels if labels is None else game.engine.bring(labels)
-            fake = game.recipe.sample(game.average.nets, z, asked if game.recipe.CONDITIONAL else None)
+            fake = game.recipe.sample(game.average.nets, z, asked if game.recipe.CONDITIONAL or game.recipe.COMPLETES else None)
             means["fake"] = held_out.logits(game.nets, fake, asked).float()
         for module, mode in modes.items():
             module.training = mode

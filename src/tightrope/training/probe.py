@@ -27,7 +27,8 @@ def measure(recipe: Recipe, dataset: Dataset, engine: Engine, precisions: Sequen
     size = max(2, min(SAMPLES, recipe.batch))
     index = torch.arange(size) % len(dataset)
     z = latents(recipe, dataset.spec, size, torch.Generator().manual_seed(0))
-    batch = Batch(dataset.batch(index), z, dataset.labels(index), round=1)
+    index, labels = recipe.drawn(dataset, index, torch.Generator().manual_seed(0))
+    batch = Batch(dataset.batch(index), z, labels, round=1)
     speeds = {}
     for precision in precisions:
         trial = Engine(str(engine.device), precision)

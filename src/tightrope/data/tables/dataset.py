@@ -8,6 +8,7 @@ Memory: a chunk of cells and the counts of the first pass, whatever the number o
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ from torch import Tensor
 from tightrope.core.data import Modality
 from tightrope.core.errors import InputError
 from tightrope.core.files import require_space, write_atomically, write_json
+from tightrope.core.strata import Strata
 from tightrope.data.cache import folder_for
 from tightrope.data.sources import Reject
 from tightrope.data.tables.columns import Column
@@ -65,6 +67,13 @@ class TableDataset:
     def batch(self, index: Int64[Tensor, " n"]) -> Float[Tensor, "n w"]:
         """Encoded rows at `index`, fp32: scalars in [-1, 1], one-hots of 0 and 1."""
         return torch.from_numpy(self.codec.expand(np.asarray(self.packed[index.numpy()])))
+
+    @functools.cached_property
+    def strata(self) -> Strata:
+        """The rows by their categories; read once, when a recipe first asks."""
+        places = [i for i, block in enumerate(self.spec.blocks) if block.kind == "onehot"]
+        codes = torch.from_numpy(np.asarray(self.packed[:, places]).astype(np.int32))
+        return Strata([self.spec.blocks[i] for i in places], codes)
 
     def labels(self, index: Int64[Tensor, " n"]) -> None:
         """None: any column can be given or asked for."""
