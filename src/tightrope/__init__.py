@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from tightrope import explore, interop, translate
     from tightrope.api import Options, Run, doctor, evaluate, leaderboard, load, resume, train
     from tightrope.companion import Guardian
+    from tightrope.synthesizer import TableSynthesizer
 
 __all__ = [
-    "Guardian", "Options", "Run", "doctor", "evaluate", "explore", "interop", "leaderboard", "load", "resume", "train",
-    "translate",
+    "Guardian", "Options", "Run", "TableSynthesizer", "doctor", "evaluate", "explore", "interop", "leaderboard", "load",
+    "resume", "train", "translate",
 ]  # fmt: skip
 
 
@@ -30,6 +31,6 @@ def __getattr__(name: str) -> Any:
 
         if name in ("explore", "interop", "translate"):
             return importlib.import_module(f"tightrope.{name}")
-        home = "companion" if name == "Guardian" else "api"
+        home = {"Guardian": "companion", "TableSynthesizer": "synthesizer"}.get(name, "api")
         return vars(importlib.import_module(f"tightrope.{home}"))[name]
     raise AttributeError(f"module 'tightrope' has no attribute {name!r}")

@@ -68,13 +68,16 @@ def sample(parser: Parser) -> None:
     parser.epilog = """examples:
   tightrope sample runs/00000-swift-fashion --seeds 0-63 --out faces --grid --gif
   tightrope sample runs/00001-projection-fashion --class sandal,boot --out shoes --truncation 0.7
-  tightrope sample runs/00001-projection-fashion --mix sandal:boot --out mixed --gif"""
+  tightrope sample runs/00001-projection-fashion --mix sandal:boot --out mixed --gif
+  tightrope sample runs/00002-tabular-adult -n 100000 --out rows.csv --where 'income=>50K' --where 'age>=50'
+  tightrope sample runs/00002-tabular-adult -n 10000 --out rows.parquet --balance income"""
     _recipe_file(parser)
     add = parser.add_argument
     add("run", metavar="RUN", help="a run directory or a generator.safetensors")
     add("--seeds", metavar="S", help="like 0-63 or 1,5,10-12 (default: 0-63; of a --mix 0-7)")
     add("--latents", metavar="FILE", nargs="+", help="instead of seeds latents of `tightrope project`, or a folder of them")
-    add("--out", metavar="DIR", required=True, help="where the files go")
+    add("--out", metavar="DIR", required=True, help="where the files go; of a table also a .csv, .csv.gz or .parquet file")
+    _rows(parser)
     add(
         "--class",
         dest="of_class",
@@ -91,6 +94,16 @@ def sample(parser: Parser) -> None:
     add("--best", action="store_true", help="from the weights whose samples were the best, not from the last ones")
     add("--npz", action="store_true", help="also all samples as an array, samples.npz, with their classes")
     add("--gif", action="store_true", help="also interpolation.gif, through the first 16 seeds and back (of a --mix: mix.gif)")
+
+
+def _rows(parser: Parser) -> None:
+    """What is asked of a table."""
+    add = parser.add_argument_group("tables").add_argument
+    add("-n", "--rows", metavar="N", type=int, help="rows of a table (default: as many as the data has)")
+    add("--where", metavar="COND", action="append", default=[], help="every row: 'income=>50K', 'job=missing', 'age>=50'; repeat")
+    add("--balance", metavar="COLUMN", help="as many rows of each of its values")
+    add("--count", metavar="COND:N", action="append", default=[], help="instead of -n so many rows of these; repeat")
+    add("--seed", metavar="S", type=int, default=0, help="of the rows (default: 0)")
 
 
 def export(parser: Parser) -> None:

@@ -21,6 +21,7 @@ ABOUT = f"""Tightrope {__version__}: train, steady, judge and serve generative a
   tightrope train swift ./photos --minutes 60
   tightrope resume RUN                     go on with a run
   tightrope sample RUN --seeds 0-63 --out DIR --grid
+  tightrope sample RUN -n 100000 --out rows.csv   rows of a table, also under conditions: --where 'age>=50'
   tightrope export RUN --to onnx --out DIR for other programs: onnx, torch, safetensors, folder, pth
   tightrope import FILE --out DIR          open another project's checkpoint; nothing in it is run
   tightrope explore RUN walk --out DIR     steer: mix, walk, directions, attribute, slide

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tightrope import api
 from tightrope import data as data_room
+from tightrope.cli import rows
 from tightrope.cli.parsing import seed_list
 from tightrope.cli.steering import steered
 from tightrope.core import labels
@@ -34,6 +35,9 @@ PAUSE, BETWEEN = 8, 80  # frames at either end of a mix; milliseconds of a frame
 def sample(arguments: Namespace) -> None:
     """Write samples, and what was asked for beside them."""
     out = Path(arguments.out)
+    if rows.asked(arguments):
+        rows.sample(arguments, _opened(arguments))
+        return
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file; name a directory.")
     seeds = seed_list(arguments.seeds or (MIXED if arguments.mix else SEEDS))
@@ -45,11 +49,7 @@ def sample(arguments: Namespace) -> None:
         raise InputError(
             "--psi, --cutoff and --move: are for single samples; for films with them see `tightrope explore RUN walk`."
         )
-    generator = (
-        api.Run(arguments.run, arguments.recipe).generator(best=True)
-        if arguments.best
-        else api.load(arguments.run, arguments.recipe)
-    )
+    generator = _opened(arguments)
     if arguments.latents:
         from tightrope.cli import projected
 
@@ -61,6 +61,12 @@ def sample(arguments: Namespace) -> None:
     else:
         work.samples(seeds, _words("--class", arguments.of_class, ",") if arguments.of_class is not None else [])
     work.say()
+
+
+def _opened(arguments: Namespace) -> Generator:
+    if arguments.best:
+        return api.Run(arguments.run, arguments.recipe).generator(best=True)
+    return api.load(arguments.run, arguments.recipe)
 
 
 def _words(flag: str, text: str, mark: str) -> list[str]:

@@ -56,8 +56,9 @@ def _watched(work: Any, as_json: bool) -> None:
     if api.is_chief():
         print(metrics_table(run.metrics))
         print(f"\nreport   {run.path / 'report.html'}")
-        given = run.record["data"]["spec"].get("given")
-        use = "translate {} PICTURES --out results" if given else "sample {} --seeds 0-63 --out samples --grid"
+        spec = run.record["data"]["spec"]
+        use = "translate {} PICTURES --out results" if spec.get("given") else "sample {} --seeds 0-63 --out samples --grid"
+        use = "sample {} -n 10000 --out rows.csv" if spec["modality"] == "table" else use
         print(f"then     tightrope {use.format(run.path)}")
 
 

@@ -50,6 +50,9 @@ def _table(rows: list[tuple[str, Any]]) -> str:
 def _draws(facts: Facts) -> str:
     """What one sample is."""
     shape = facts.spec["shape"]
+    if facts.spec["modality"] == "table":
+        columns = len(dict.fromkeys(block["column"] for block in facts.spec["blocks"]))
+        return f"rows of a table of {columns} columns ({shape[0]:,} encoded numbers)"
     if facts.spec["modality"] != "points":
         colours = "grey" if shape[0] == 1 else "colour"
         return f"{colours} images of {shape[2]} x {shape[1]} pixels"
@@ -153,6 +156,14 @@ def _limits(facts: Facts) -> str:
 
 
 def _sampling(facts: Facts) -> str:
+    if facts.spec["modality"] == "table":
+        return (
+            "## How to sample\n\n"
+            "```\ntightrope sample generator.safetensors -n 10000 --out rows.csv\n```\n\n"
+            '```python\nimport tightrope\n\nmodel = tightrope.TableSynthesizer.load("generator.safetensors")\n'
+            "rows = model.sample(10_000)\n```\n\n"
+            "The same seed gives the same rows."
+        )
     return (
         "## How to sample\n\n"
         "```\ntightrope sample generator.safetensors --seeds 0-63 --out samples --grid\n```\n\n"

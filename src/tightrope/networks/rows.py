@@ -1,6 +1,9 @@
-"""What networks of rows share: how they end, and what is known of a row beforehand. Axes: N batch, W numbers of a row, B blocks.
+"""What makes and judges rows: how rows end, what is known of a row beforehand, perceptrons of either player.
 
-Xu et al. 2019 (arXiv:1907.00503), section 4.4: tanh for scalars, a Gumbel softmax for one-hots.
+Xu et al. 2019 (arXiv:1907.00503), section 4.4: tanh for scalars, a Gumbel softmax for one-hots (Jang et al. 2017; its straight-
+through estimator, section 2.2). He et al. 2016: residual layers, after their activations.
+
+Axes: N batch, W numbers of a row, B blocks, Z latent.
 """
 
 from __future__ import annotations
@@ -13,6 +16,10 @@ from torch import Tensor, nn
 
 from tightrope.core.blocks import Block
 from tightrope.networks.layers import dice
+from tightrope.networks.layers.slopes import with_gradient
+from tightrope.networks.shapes import widened
+
+Rows = Float[Tensor, "N W"]
 
 
 class Heads(nn.Module):
@@ -21,15 +28,16 @@ class Heads(nn.Module):
     Args:
         temperature: of the softmax.
         drawn: Gumbel noise, drawn from the latent, is added before the softmax, so that its greatest number is a draw.
+        hard: one-hots are 0 and 1, and gradients those of the softmax (straight through).
     """
 
     places: Tensor
     groups: Tensor
     hot: Tensor
 
-    def __init__(self, blocks: Sequence[Block], *, temperature: float = 0.2, drawn: bool = True) -> None:
+    def __init__(self, blocks: Sequence[Block], *, temperature: float = 0.2, drawn: bool = True, hard: bool = False) -> None:
         super().__init__()
-        self.temperature, self.drawn = temperature, drawn
+        self.temperature, self.drawn, self.hard = temperature, drawn, hard
         hots = [block for block in blocks if block.kind == "onehot"]
         widest = max((block.size for block in hots), default=0)
         # each group's numbers side by side, filled up with a number that does not exist
@@ -41,18 +49,131 @@ class Heads(nn.Module):
         self.register_buffer("hot", torch.tensor(numbers, dtype=torch.long), persistent=False)
         self.register_buffer("places", torch.tensor(within, dtype=torch.long), persistent=False)
 
-    def forward(self, raw: Float[Tensor, "N W"], z: Float[Tensor, "N z"]) -> Float[Tensor, "N W"]:
+    def forward(self, raw: Rows, z: Float[Tensor, "N Z"]) -> Rows:
         """`z` is the latent that draws."""
         rows = torch.tanh(raw)
         if not len(self.hot):
             return rows
         logits = raw + dice.gumbel(z, raw.shape[1]) if self.drawn else raw
         padded = nn.functional.pad(logits / self.temperature, (0, 1), value=float("-inf"))
-        shares = padded[:, self.groups].softmax(2).flatten(1)
-        return rows.index_copy(1, self.hot, shares[:, self.places])
+        shares = padded[:, self.groups].softmax(2)
+        if self.hard:
+            first = torch.zeros_like(shares).scatter_(2, shares.argmax(2, keepdim=True), 1.0)
+            shares = first + shares - shares.detach()
+        return rows.index_copy(1, self.hot, shares.flatten(1)[:, self.places])
 
 
-def split(known: Float[Tensor, "N W"]) -> tuple[Float[Tensor, "N W"], Bool[Tensor, "N W"]]:
+class Gates(nn.Module):
+    """Scalars that count in some modes of their column alone are 0 in the others: times the sum of the numbers that open them."""
+
+    scalars: Tensor
+    openers: Tensor
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        super().__init__()
+        gated = [block for block in blocks if block.gate]
+        most, nowhere = max((len(block.gate) for block in gated), default=0), blocks[-1].stop
+        table = [[*block.gate, *[nowhere] * (most - len(block.gate))] for block in gated]
+        self.register_buffer("scalars", torch.tensor([b.start for b in gated], dtype=torch.long), persistent=False)
+        self.register_buffer("openers", torch.tensor(table, dtype=torch.long).reshape(len(gated), most), persistent=False)
+
+    def forward(self, rows: Rows) -> Rows:
+        if not len(self.scalars):
+            return rows
+        open = nn.functional.pad(rows, (0, 1))[:, self.openers].sum(2)
+        return rows.index_copy(1, self.scalars, rows[:, self.scalars] * open)
+
+
+class RowGenerator(nn.Module):
+    """Latents and what is known -> rows in which that is in its place: `depth` residual layers of `width`, and `Heads`.
+
+    Args:
+        heads: keywords of `Heads`.
+    """
+
+    starts: Tensor
+
+    def __init__(self, z: int, blocks: Sequence[Block], *, width: int, depth: int, **heads: float | bool) -> None:
+        super().__init__()
+        row = blocks[-1].stop
+        self.register_buffer("starts", torch.tensor(starts(blocks)), persistent=False)
+        self.latent = nn.Linear(z, width)
+        self.given = nn.Linear(row + len(blocks), width, bias=False)
+        self.layers = nn.ModuleList(Layer(width) for _ in range(depth))
+        self.last = nn.Linear(width, row)
+        self.heads, self.gates = Heads(blocks, **heads), Gates(blocks)  # type: ignore[arg-type]
+
+    def forward(self, z: Float[Tensor, "N Z"], known: Rows | None = None) -> Rows:
+        """`known`: NaN where nothing is; None: nowhere is anything."""
+        x = self.latent(z)
+        values = there = None
+        if known is not None:
+            values, there = split(known.to(x.dtype))
+            x = x + self.given(torch.cat([values, there[:, self.starts].to(values.dtype)], 1))
+        for layer in self.layers:
+            x = layer(x)
+        rows = self.heads(widened(self.last(nn.functional.leaky_relu(x, 0.2))), z)
+        if there is not None and values is not None:
+            return torch.where(there, values, self.gates(torch.where(there, values, rows)))
+        return self.gates(rows)
+
+
+class Layer(nn.Module):
+    """x + W2 leaky(W1 leaky(x)); W2 begins at 0, so that the whole begins as the identity."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(width, width), nn.Linear(width, width)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Float[Tensor, "N width"]) -> Float[Tensor, "N width"]:
+        return x + self.second(nn.functional.leaky_relu(self.first(nn.functional.leaky_relu(x, 0.2)), 0.2))
+
+
+class RowCritic(nn.Module):
+    """Rows, and which of their blocks were known -> one logit for `pack` rows side by side; `depth` layers of `width`."""
+
+    starts: Tensor
+
+    def __init__(self, blocks: Sequence[Block], *, width: int, depth: int, pack: int = 1) -> None:
+        super().__init__()
+        self.register_buffer("starts", torch.tensor(starts(blocks)), persistent=False)
+        self.pack = pack
+        sizes = [pack * (blocks[-1].stop + len(blocks)), *[width] * depth]
+        layers: list[nn.Module] = []
+        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+            layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, nn.Linear(width, 1))
+
+    def forward(self, rows: Rows, known: Rows | None = None) -> Float[Tensor, " M"]:
+        return widened(self.layers(self._seen(rows, known)).squeeze(1))
+
+    def with_gradient(self, rows: Rows, known: Rows | None = None) -> tuple[Float[Tensor, " M"], Float[Tensor, "M _"]]:
+        """Logits and their gradient in the rows of a pack, for penalties."""
+        found = with_gradient(self.layers, self._seen(rows, known))
+        assert found is not None
+        return found[0], found[1].unflatten(1, (self.pack, -1))[:, :, : rows.shape[1]].flatten(1)
+
+    def _seen(self, rows: Rows, known: Rows | None) -> Float[Tensor, "M _"]:
+        there = rows.new_zeros(len(rows), len(self.starts)) if known is None else (~known[:, self.starts].isnan()).to(rows.dtype)
+        return torch.cat([rows, there], 1).view(len(rows) // self.pack, -1)
+
+
+class Judge:
+    """A critic of rows of which this is known, as a function of the rows alone."""
+
+    def __init__(self, critic: nn.Module, known: Rows | None) -> None:
+        self.critic, self.known = critic, known
+
+    def __call__(self, rows: Rows) -> Float[Tensor, " M"]:
+        return self.critic(rows, self.known)
+
+    def with_gradient(self, rows: Rows) -> tuple[Float[Tensor, " M"], Float[Tensor, "M _"]] | None:
+        """For less than autograd does it, where the critic is seen as it is."""
+        return self.critic.with_gradient(rows, self.known) if isinstance(self.critic, RowCritic) else None
+
+
+def split(known: Rows) -> tuple[Rows, Bool[Tensor, "N W"]]:
     """What is known of rows, 0 where nothing is, and where something is."""
     return known.nan_to_num(0.0), ~known.isnan()
 

@@ -7,7 +7,7 @@ nothing of a row in which a value is missing. Axes: n rows, c columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -16,7 +16,7 @@ from tightrope.core.errors import InputError
 from tightrope.data.catalog import shown
 from tightrope.data.tables.columns import Column
 from tightrope.data.tables.rules import Linear, Unique, parse
-from tightrope.data.tables.uniqueness import repeated, spread
+from tightrope.data.tables.uniqueness import keys_of, repeated
 
 SWEEPS = 12
 ROUNDS = 4  # of linear rules and of unique keys after each other
@@ -34,7 +34,7 @@ class Rule:
         """Rows in which it does not hold; of rows with one key all but the first."""
         rows = np.zeros(len(values), bool)
         for part in self.parts:
-            rows |= excess(part, values, columns) != 0 if isinstance(part, Linear) else repeated(values, part.columns, columns)
+            rows |= excess(part, values, columns) != 0 if isinstance(part, Linear) else repeated(values, part, columns)
         return rows
 
 
@@ -74,13 +74,12 @@ def hold(values: Table, rules: Sequence[Rule], columns: Sequence[Column]) -> tup
     unique = [part for rule in rules for part in rule.parts if isinstance(part, Unique)]
     values = values.copy()
     for _ in range(ROUNDS):
-        for sweep in range(SWEEPS):
-            if not sum(_mend(rule, values, columns, sweep) for rule in linear):
-                break
+        mend(linear, values, columns)
         wrong, right = _beyond_mending(values, linear, columns)
         values[wrong], rows[wrong] = values[right], rows[right]
         for rule in unique:
-            spread(values, rule.columns, columns, rule.text)
+            if (keys := keys_of(rule, columns, len(values))) is not None:
+                keys.spread(values)
         broken = [rule for rule in rules if rule.broken(values, columns).any()]
         if not broken:
             return values, rows
@@ -90,13 +89,21 @@ def hold(values: Table, rules: Sequence[Rule], columns: Sequence[Column]) -> tup
     )
 
 
-def _mend(rule: Linear, values: Table, columns: Sequence[Column], sweep: int) -> int:
+def mend(rules: Sequence[Linear], values: Table, columns: Sequence[Column], pinned: Collection[int] = ()) -> None:
+    """Move values, in place, until the rules hold or nothing helps; `pinned` columns stay where they are."""
+    for sweep in range(SWEEPS):
+        if not sum(_mend(rule, values, columns, sweep, pinned) for rule in rules):
+            break
+
+
+def _mend(rule: Linear, values: Table, columns: Sequence[Column], sweep: int, pinned: Collection[int]) -> int:
     """Move one column of the rows that break the rule; how many those were."""
     over = excess(rule, values, columns)
     rows = np.flatnonzero(over)
-    if len(rows):
-        turn = sweep % len(rule.columns)
-        turn = turn if rule.sign == "=" else len(rule.columns) - 1 - turn
+    free = [turn for turn, c in enumerate(rule.columns) if c not in pinned]
+    if len(rows) and free:
+        turn = sweep % len(free)
+        turn = free[turn if rule.sign == "=" else len(free) - 1 - turn]
         place, factor = rule.columns[turn], rule.factors[turn]
         values[rows, place] = _moved(values[rows, place] - over[rows] / factor, columns[place], rule.sign, factor)
     return len(rows)
@@ -123,12 +130,18 @@ def _beyond_mending(
     values: Table, rules: Sequence[Linear], columns: Sequence[Column]
 ) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " m"]]:
     """Rows that are still wrong, and as many that are right."""
-    wrong = np.zeros(len(values), bool)
-    for rule in rules:
-        wrong |= excess(rule, values, columns) != 0
+    wrong = wrong_rows(rules, values, columns)
     if wrong.all() and len(values):
         worst = max(rules, key=lambda rule: int((excess(rule, values, columns) != 0).sum()))
         raise InputError(f"constraint {shown(worst.text)!r} holds in none of {len(values):,} rows, and none can be mended.")
     right = np.flatnonzero(~wrong)
     lost = np.flatnonzero(wrong)
     return lost, right[np.arange(len(lost)) % max(1, len(right))]
+
+
+def wrong_rows(rules: Sequence[Linear], values: Table, columns: Sequence[Column]) -> Bool[np.ndarray, " n"]:
+    """Rows in which a rule does not hold."""
+    wrong = np.zeros(len(values), bool)
+    for rule in rules:
+        wrong |= excess(rule, values, columns) != 0
+    return wrong

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from tightrope.data.points import REAL_COLOUR, SAMPLE_COLOUR
@@ -21,8 +21,14 @@ LEGIBLE = 24  # pixels from which on a name is cut, and not left out
 
 
 def marginals(codec: Codec, rows: Float32[np.ndarray, "n w"]) -> UInt8[np.ndarray, "H W 3"]:
-    """The learned columns side by side, the first `MOST` of them."""
-    levels, values = codec.values(codec.shrink(rows))
+    """The learned columns of encoded rows side by side, the first `MOST` of them."""
+    return marginals_of(codec, *codec.values(codec.shrink(rows)))
+
+
+def marginals_of(
+    codec: Codec, levels: Int64[np.ndarray, "n c"], values: Float64[np.ndarray, "n c"]
+) -> UInt8[np.ndarray, "H W 3"]:
+    """The same of rows that are decoded."""
     learned = [i for i, column in enumerate(codec.columns) if column.learned][:MOST]
     across = min(ACROSS, len(learned)) if len(learned) != 6 else 3
     down = -(-len(learned) // across)

@@ -7,7 +7,7 @@ formats without the file. Axes: n rows, p packed numbers (one a block), w encode
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from tightrope.data.tables.columns import Column
 from tightrope.data.tables.constraints import Rule, hold, rule_from
 from tightrope.data.tables.identifiers import fresh
 from tightrope.data.tables.quantiles import chance
+from tightrope.data.tables.wanted import Wanted
+from tightrope.data.tables.where import Asked
 
 MOST_WIDE = 20_000  # encoded numbers in a row
 
@@ -104,17 +106,40 @@ class Codec:
         values, made_of = hold(values, self.rules, self.columns)
         return self.write(levels[made_of], values)
 
-    def write(self, levels: Int64[np.ndarray, "n c"], values: Float64[np.ndarray, "n c"]) -> dict[str, list[str]]:
-        """Levels and values as cells, by the names of the columns that are written."""
+    def write(self, levels: Int64[np.ndarray, "n c"], values: Float64[np.ndarray, "n c"], first: int = 0) -> dict[str, list[str]]:
+        """Levels and values as cells, by the names of the columns that are written; these are the rows from `first` on."""
         cells: dict[str, list[str]] = {}
         for i, column in enumerate(self.columns):
             if column.type == "identifier":
-                cells[column.name] = fresh(column.texts[0], len(values))
+                cells[column.name] = fresh(column.texts[0], len(values), first)
             elif column.type == "constant":
                 cells[column.name] = [column.texts[0]] * len(values)
             elif column.written:
                 cells[column.name] = column.write(levels[:, i], values[:, i])
         return cells
+
+    def known(self, facts: Mapping[int, tuple[int, float]]) -> Float32[np.ndarray, " w"]:
+        """An encoded row of which some columns are known, each by its level and value; NaN elsewhere."""
+        packed = np.zeros((1, len(self.blocks)), np.float32)
+        for place, (level, value) in facts.items():
+            coder = self.coders[place]
+            assert coder is not None
+            packed[:, self._parts[place]] = coder.pack(np.asarray([level]), np.asarray([value]), np.full(1, 0.5))
+        row = self.expand(packed)[0]
+        for place, part in enumerate(self._parts):
+            for block in self.blocks[part] if place not in facts else ():
+                row[block.slice] = np.nan
+        return row
+
+    def wanted(
+        self, n: int | None, where: Asked | None = None, balance: str | None = None, counts: Mapping[str, int] | None = None
+    ) -> Wanted:
+        """What is asked for, as `tightrope.explore.rows.draw` says it.
+
+        Raises:
+            InputError: it cannot be.
+        """
+        return Wanted(self, n, where, balance, counts)
 
     def column(self, name: str) -> tuple[int, Column]:
         """A column by its name, and its place.

@@ -1,0 +1,114 @@
+"""Rows of a table on one category that is asked for: training by sampling, a conditional generator, a critic of packs with a gradient penalty.
+
+Paper:  Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019,
+        arXiv:1907.00503; packing: Lin et al., "PacGAN", NeurIPS 2018, arXiv:1712.04086.
+Run:    tightrope train ctgan adult.csv.gz
+Expect: `benchmarks/tables.py`. Numbers are split into modes as the table's schema says (`modes = 8`), at quantiles; the paper fits
+        a mixture of Gaussians to every column, for minutes. With `modes = 1`, the default, a number is one quantile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from tightrope.core.data import Dataset
+from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms, alternating
+from tightrope.core.hyper import hyper, recipe
+from tightrope.core.spec import DataSpec
+from tightrope.networks.ctgan import CTGANCritic, CTGANGenerator, asked
+from tightrope.networks.shapes import packed
+from tightrope.objectives import wasserstein
+from tightrope.penalties import interpolated
+
+
+@recipe
+class CTGAN:
+    """Algorithm 1 with the networks of section 4.4. What is known beyond one category, the rarest, is not looked at."""
+
+    MODALITIES: ClassVar[tuple[str, ...]] = ("table",)
+    BUFFERS: ClassVar[str] = "copy"
+    COMPLETES: ClassVar[bool] = True
+    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {"toy": {"width": 16, "d_width": 16, "z": 4, "batch": 8, "pack": 2}}
+
+    width: int = hyper(256, "units of each of G's layers", low=1, high=8192)
+    depth: int = hyper(2, "residual layers of G", low=1, high=16)
+    d_width: int = hyper(256, "units of each of D's layers", low=1, high=8192)
+    d_depth: int = hyper(2, "hidden layers of D", low=1, high=16)
+    dropout: float = hyper(0.5, "share of D's hidden units dropped", low=0.0, high=0.9)
+    pack: int = hyper(10, "rows that D judges together (PacGAN); must divide the batch", low=1, high=64)
+    temperature: float = hyper(0.2, "of the Gumbel softmax", low=0.01, high=10.0)
+    z: int = hyper(128, "latent dimension", low=1, high=4096)
+    penalty_weight: float = hyper(10.0, "weight of the gradient penalty (lambda)", low=0.0, high=1e4)
+    critic_steps: int = hyper(1, "moves of D a move of G", low=1, high=100)
+    lr: float = hyper(2e-4, "learning rate of both players", low=1e-7, high=1.0)
+    beta1: float = hyper(0.5, "Adam's first decay rate", low=0.0, high=0.9999)
+    beta2: float = hyper(0.9, "Adam's second decay rate", low=0.0, high=0.99999)
+    decay: float = hyper(1e-6, "weight decay of G", low=0.0, high=1.0)
+    batch: int = hyper(500, "rows of a batch", low=2, high=65536)
+
+    def networks(self, spec: DataSpec) -> dict[str, nn.Module]:
+        packed(spec.shape, self.pack, self.batch)
+        sizes: dict[str, Any] = {"width": self.width, "depth": self.depth, "temperature": self.temperature}
+        judge: dict[str, Any] = {"width": self.d_width, "depth": self.d_depth, "pack": self.pack, "dropout": self.dropout}
+        g = CTGANGenerator(self.z, spec.blocks, frequencies(spec), **sizes)
+        return {"G": g, "D": CTGANCritic(spec.blocks, **judge)}
+
+    def optimizers(self) -> dict[str, Adam]:
+        return {player: Adam(lr=self.lr, beta1=self.beta1, beta2=self.beta2) for player in ("G", "D")}
+
+    def phases(self) -> tuple[Phase, ...]:
+        return alternating(self.d_terms, self.g_terms, self.critic_steps, shared=False)
+
+    def drawn(self, dataset: Dataset, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """Training by sampling (section 4.3): a column by equal chances, of its categories one by the logarithm of its
+        frequency, of the rows that have it any. That category is what is known."""
+        strata, blocks = dataset.strata, asked(dataset.spec.blocks)
+        known = torch.full((len(index), *dataset.spec.shape), float("nan"))
+        if not blocks:
+            return index, known
+        index, column = index.clone(), torch.randint(len(blocks), (len(index),), generator=generator)
+        for place, block in enumerate(blocks):
+            rows = (column == place).nonzero()[:, 0]
+            if len(rows):
+                at = strata.blocks.index(block)
+                value = torch.multinomial(strata.counts[at].double().log1p(), len(rows), replacement=True, generator=generator)
+                index[rows] = strata.draw(at, value, generator)
+                known[rows, block.slice] = nn.functional.one_hot(value, block.size).float()
+        return index, known
+
+    def critic(self, nets: Networks, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
+        return lambda rows: nets["D"](rows, labels)
+
+    def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
+        d, fake = cast(CTGANCritic, nets["D"]), nets["G"](batch.z, batch.labels)  # without a graph: G does not move here
+        condition = d.condition(batch.real, batch.labels)
+        packs = torch.cat([d.packed(batch.real), d.packed(fake)])  # one pass: D mixes no packs
+        on_real, on_fake = d.judged(packs, condition.repeat(2, 1)).chunk(2)
+        slopes = interpolated(lambda rows: d.judged(rows, condition), *packs.chunk(2))
+        return Terms(
+            adversarial=wasserstein.d(on_real, on_fake), penalty=knobs.penalty * self.penalty_weight * slopes.mean()
+        ).watch(real=on_real, fake=on_fake, samples=fake)
+
+    def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
+        fake, missed = cast(CTGANGenerator, nets["G"]).made(batch.z, batch.labels)
+        terms = Terms(adversarial=wasserstein.g(nets["D"](fake, batch.labels), None), condition=missed)
+        if self.decay:  # as a loss: Adam divides it as it does the others
+            terms["decay"] = self.decay / 2 * torch.stack([p.square().sum() for p in nets["G"].parameters()]).sum()
+        return terms
+
+
+def frequencies(spec: DataSpec) -> list[Tensor]:
+    """How often each category of each column is in the data; all alike where the spec does not say."""
+    counts = {column["name"]: column["counts"] for column in spec.coding.get("columns", ()) if column.get("counts")}
+    found = []
+    for column in dict.fromkeys(block.column for block in asked(spec.blocks)):
+        digits = [block.size for block in asked(spec.blocks) if block.column == column]
+        all_numbers = torch.ones(digits) if column not in counts else torch.zeros(digits)
+        if column in counts:
+            all_numbers.view(-1)[: len(counts[column])] = torch.tensor(counts[column], dtype=torch.float32)
+        found += [all_numbers.movedim(i, 0).flatten(1).sum(1) for i in range(len(digits))]
+    return found
