@@ -25,8 +25,7 @@ import torch
 from tightrope import data
 from tightrope.core.seeds import generator
 from tightrope.metrics.intervals import bootstrap
-from tightrope.scarce import makers
-from tightrope.scarce.images import BASELINE, MADE, WAYS, measure
+from tightrope.scarce.images import BASELINE, WAYS, trial
 from tightrope.scarce.pictures import Pictures, pictures
 
 CELLS = {"pneumonia-20": 20, "pneumonia-50": 50, "pneumonia-100": 100, "pneumonia-388": 388, "fashion-20": 20}
@@ -62,15 +61,12 @@ def one(cell: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
     """Every way of a cell, of one seed."""
     began = time.process_time()
     whole, test = loaded(arguments.data, cell)
-    train = few(whole, cell, seed)
-    made, audits = makers.train(train, arguments.minutes, seed).fill(MADE, seed)
-    gan = time.process_time() - began
-    scores = {way.name: measure(way, train, test, seed, made, arguments.share) for way in WAYS}
+    found = trial(few(whole, cell, seed), test, arguments.minutes, seed, arguments.share)
     return {
-        "cell": cell, "seed": seed, "minutes": arguments.minutes, "share": arguments.share, "scores": scores,
-        "copies": sum(int(a.copied.sum()) for a in audits), "refused": sum(a.fails for a in audits),
-        "authentic": [round(a.authentic, 3) for a in audits], "null": [round(a.authentic_null, 3) for a in audits],
-        "gan_cpu_s": round(gan), "cpu_s": round(time.process_time() - began),
+        "cell": cell, "seed": seed, "minutes": arguments.minutes, "share": arguments.share, "scores": found.scores,
+        "copies": sum(int(a.copied.sum()) for a in found.audits), "refused": sum(a.fails for a in found.audits),
+        "authentic": [round(a.authentic, 3) for a in found.audits], "null": [round(a.authentic_null, 3) for a in found.audits],
+        "cpu_s": round(time.process_time() - began),
     }  # fmt: skip
 
 
@@ -80,7 +76,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for cell in dict.fromkeys(row["cell"] for row in rows):
         of_cell = [row["scores"] for row in rows if row["cell"] == cell]
         for way in (way.name for way in WAYS):
-            values, gaps = ([scores[way] - less for scores, less in zip(of_cell, by, strict=True)] for by in _less(of_cell))
+            values, gaps = [s[way] for s in of_cell], [s[way] - s[BASELINE] for s in of_cell]
             interval = bootstrap(lambda x: x.mean().item(), torch.tensor(gaps, dtype=torch.float64))
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
             found.append({
@@ -88,10 +84,6 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "gain": interval.value, "low": interval.low, "high": interval.high,
             })  # fmt: skip
     return found
-
-
-def _less(of_cell: list[dict[str, float]]) -> tuple[list[float], list[float]]:
-    return [0.0] * len(of_cell), [scores[BASELINE] for scores in of_cell]
 
 
 def show(rows: list[dict[str, Any]]) -> None:

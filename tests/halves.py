@@ -47,7 +47,7 @@ class Halves(nn.Module):
 
 
 class Toy:
-    AVERAGED, CONDITIONAL = ("G",), False
+    AVERAGED, CONDITIONAL, COMPLETES = ("G",), False, False
 
     def networks(self, spec: DataSpec) -> dict[str, nn.Module]:
         return {"G": Halves(len(spec.classes) if self.CONDITIONAL else 0)}

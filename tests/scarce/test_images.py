@@ -10,9 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
+import tightrope
 from tightrope import data
 from tightrope.core.errors import InputError
-from tightrope.scarce import classic, classifier, images
+from tightrope.options import Options
+from tightrope.scarce import classic, classifier, images, makers
 from tightrope.scarce.classifier import Lesson, balanced_accuracy, learn
 from tightrope.scarce.copies import audit
 from tightrope.scarce.makers import Makers, _common
@@ -136,7 +138,7 @@ def test_a_generator_that_knows_nothing_but_its_data_fails() -> None:
 def test_copies_are_dropped_before_anything_is_written(tmp_path: Path) -> None:
     few = fashion(0, 40, 1, 9)
     made = [torch.cat([few.of(0).images[:5], fashion(100, 45, 1).images]), fashion(100, 50, 9).images]
-    maker = Makers([Stored(part) for part in made], few)  # type: ignore[arg-type]
+    maker = Makers([Stored(part) for part in made], few)
     audits = images.write(maker, tmp_path / "out", 50)
     assert [int(found.copied.sum()) for found in audits] == [5, 0]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["ankle-boot", "trouser"]
@@ -148,7 +150,7 @@ def test_copies_are_dropped_before_anything_is_written(tmp_path: Path) -> None:
 
 def test_nothing_is_written_where_the_audit_fails(tmp_path: Path) -> None:
     few = fashion(0, 40, 1, 9)
-    maker = Makers([Stored(few.of(0).images), Stored(fashion(100, 40, 9).images)], few)  # type: ignore[arg-type]
+    maker = Makers([Stored(few.of(0).images), Stored(fashion(100, 40, 9).images)], few)
     with pytest.raises(InputError, match=r"class Trouser: .* nothing is written"):
         images.write(maker, tmp_path / "out", 40)
     assert not (tmp_path / "out").exists()
@@ -161,7 +163,7 @@ def test_shares_are_chosen_on_pictures_that_no_generator_saw(monkeypatch: pytest
 
     def train(rest: Pictures, minutes: float, seed: int) -> Makers:
         seen.append(rest)
-        return Makers([Stored(fashion(100, 40, k).images) for k in (1, 9)], rest)  # type: ignore[arg-type,misc]
+        return Makers([Stored(fashion(100, 40, k).images) for k in (1, 9)], rest)
 
     tested: list[Pictures] = []
     monkeypatch.setattr(images.makers, "train", train)
@@ -174,7 +176,7 @@ def test_shares_are_chosen_on_pictures_that_no_generator_saw(monkeypatch: pytest
         assert torch.cdist(rest.images.flatten(1), held.images.flatten(1)).min() > 0
 
 
-def test_what_is_common_is_the_class_that_has_most_of_the_pictures() -> None:
+def test_others_begin_from_the_class_that_has_most_of_the_pictures() -> None:
     few = fashion(0, 20, 1, 9)
     assert _common(few) is None
     assert _common(few.at(torch.arange(15, 40))) == 1
@@ -185,12 +187,31 @@ def test_data_that_cannot_be_augmented_is_told_in_one_sentence(tmp_path: Path) -
         np.savez(tmp_path / f"{name}.npz", **arrays)
         return data.load(tmp_path / f"{name}.npz")
 
-    pixels = np.random.default_rng(0).integers(0, 255, (12, 16, 16), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 255, (16, 16, 16), dtype=np.uint8)
     with pytest.raises(InputError, match="at least two classes"):
         pictures(saved("plain", images=pixels))
     with pytest.raises(InputError, match="at least two classes"):
         pictures(data.load("ring8"))
-    with pytest.raises(InputError, match="class 1 holds 2 pictures; at least 4"):
-        pictures(saved("rare", images=pixels, labels=np.array([0] * 10 + [1] * 2)))
-    found = pictures(saved("good", images=pixels, labels=np.array([0] * 6 + [1] * 6)))
-    assert found.counts == [6, 6] and pictures(data.load(found.save(tmp_path / "again.npz"))).counts == [6, 6]
+    with pytest.raises(InputError, match="class 1 holds 2 pictures; at least 8"):
+        pictures(saved("rare", images=pixels, labels=np.array([0] * 14 + [1] * 2)))
+    found = pictures(saved("good", images=pixels, labels=np.array([0] * 8 + [1] * 8)))
+    assert found.counts == [8, 8] and pictures(data.load(found.save(tmp_path / "again.npz"))).counts == [8, 8]
+
+
+def test_rare_classes_begin_from_the_common_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+    train = tightrope.train
+
+    def toy(recipe: str, path: Path, *, minutes: float, options: Options, **more: Any) -> Any:
+        asked.append((recipe, len(data.load(path)), minutes, options.start is not None))
+        return train(recipe, path, preset="toy", seen=8, options=options, **more)
+
+    monkeypatch.setattr(tightrope, "train", toy)
+    few = fashion(0, 20, 1, 9).at(torch.arange(12, 40))
+    made = makers.train(few, 1.0, seed=3)
+    assert asked == [("swift", 20, 0.5, False), ("swift", 8, 0.5, True)]
+    drawn = made.draw(0, 3)
+    assert drawn.shape == (3, 1, 32, 32) and torch.equal(drawn[:2], made.draw(0, 2)) and not torch.equal(drawn, made.draw(1, 3))
+    asked.clear()
+    even = makers.train(few.at(torch.arange(16)), 1.0, seed=3)
+    assert asked == [("cgan", 16, 1.0, False)] and even.draw(1, 2).shape == (2, 1, 32, 32)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from tightrope.cli.console import counting
 from tightrope.core.errors import InputError
@@ -44,6 +45,7 @@ def sample(arguments: Namespace, generator: Generator) -> None:
         if getattr(arguments, name) != usual:
             flag = "--class" if name == "of_class" else f"--{name}"
             raise InputError(f"{flag}: is of samples one by one; rows are drawn by -n, --where, --balance, --count and --seed.")
+    torch.set_num_threads(1)  # its layers are small: two threads wait for each other longer than they work
     work = Work(arguments, generator)
     with counting(quiet=arguments.json) as tell:
         work.write(tell)

@@ -7,7 +7,9 @@ for. Axes: m rows of a block, z latent, w encoded numbers, c columns, k parts.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
@@ -111,16 +113,30 @@ def cells(generator: Generator, table: Table, n: int | None = None, **asked: Any
 def _blocks(generator: Generator, wanted: Asked, seed: int) -> Iterator[Drawn]:
     known = torch.from_numpy(wanted.known) if wanted.known is not None and generator.recipe.COMPLETES else None
     many = block_of(generator.spec.shape[0])
-    block, first = 0, 0
-    while wanted.left:
-        parts = None
-        if known is not None:
-            parts = wanted.parts(many, np.random.default_rng(seeding.derive(seed, "parts", block)))
-        rows = made(generator, seed, block, many, None if known is None else known[torch.from_numpy(parts)])
-        levels, values = wanted.take(rows, parts)
-        if len(values):
-            yield Drawn(levels, values, first, (block + 1) * many)
-        block, first = block + 1, first + len(values)
+    alike = known is None or len(known) == 1  # what the next block is made for does not depend on what is taken of this one
+
+    def block(number: int) -> tuple[Float32[np.ndarray, "m w"], Int64[np.ndarray, " m"] | None]:
+        if known is None:
+            return made(generator, seed, number, many, None), None
+        parts = wanted.parts(many, np.random.default_rng(seeding.derive(seed, "parts", number)))
+        return made(generator, seed, number, many, known[torch.from_numpy(parts)]), parts
+
+    first = 0
+    with ThreadPoolExecutor(1) as beside:  # a block is made while the one before it is decoded, and written by who asked
+        ahead: Future[tuple[Any, Any]] = beside.submit(block, 0)
+        for number in itertools.count(1):
+            rows, parts = ahead.result()
+            early = alike and wanted.left > many  # this block cannot be the last
+            if early:
+                ahead = beside.submit(block, number)
+            levels, values = wanted.take(rows, parts)
+            if wanted.left and not early:
+                ahead = beside.submit(block, number)
+            if len(values):
+                yield Drawn(levels, values, first, number * many)
+            first += len(values)
+            if not wanted.left:
+                return
 
 
 def block_of(width: int) -> int:

@@ -35,6 +35,7 @@ class Imported:
     """
 
     AVERAGED: ClassVar[tuple[str, ...]] = ("G",)
+    COMPLETES: ClassVar[bool] = False
 
     net: nn.Module
     z: int

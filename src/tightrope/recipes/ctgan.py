@@ -1,10 +1,10 @@
-"""Rows of a table on one category that is asked for: training by sampling, a conditional generator, a critic of packs with a gradient penalty.
+"""Rows of a table around a category that is asked for: training by sampling, a Wasserstein critic of packs, gradient penalty.
 
 Paper:  Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019,
         arXiv:1907.00503; packing: Lin et al., "PacGAN", NeurIPS 2018, arXiv:1712.04086.
 Run:    tightrope train ctgan adult.csv.gz
-Expect: `benchmarks/tables.py`. Numbers are split into modes as the table's schema says (`modes = 8`), at quantiles; the paper fits
-        a mixture of Gaussians to every column, for minutes. With `modes = 1`, the default, a number is one quantile.
+Expect: `benchmarks/tables.py`. Numbers are split into modes at quantiles, as many as the table's schema says (`modes = 8`); the
+        paper fits a mixture of Gaussians to every column, for minutes. With `modes = 1`, the default, a number is one quantile.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tightrope.core.spec import DataSpec
 from tightrope.networks.ctgan import CTGANCritic, CTGANGenerator, asked
 from tightrope.networks.shapes import packed
 from tightrope.objectives import wasserstein
+from tightrope.objectives.shaping import pack
 from tightrope.penalties import interpolated
 
 
@@ -84,21 +85,27 @@ class CTGAN:
         return lambda rows: nets["D"](rows, labels)
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        d, fake = cast(CTGANCritic, nets["D"]), nets["G"](batch.z, batch.labels)  # without a graph: G does not move here
-        condition = d.condition(batch.real, batch.labels)
-        packs = torch.cat([d.packed(batch.real), d.packed(fake)])  # one pass: D mixes no packs
-        on_real, on_fake = d.judged(packs, condition.repeat(2, 1)).chunk(2)
-        slopes = interpolated(lambda rows: d.judged(rows, condition), *packs.chunk(2))
+        d, known = self.critic(nets, batch.labels), _known(batch)
+        fake, _ = cast(CTGANGenerator, nets["G"]).learned(batch.z, known)  # without a graph: G does not move here
+        on_real, on_fake = nets["D"](torch.cat([batch.real, fake]), torch.cat([known, known])).chunk(2)  # D mixes no packs
+        packs = (pack(rows, self.pack) for rows in (batch.real, fake))
+        slopes = interpolated(lambda x: d(x.view(batch.real.shape)), *packs)
         return Terms(
             adversarial=wasserstein.d(on_real, on_fake), penalty=knobs.penalty * self.penalty_weight * slopes.mean()
         ).watch(real=on_real, fake=on_fake, samples=fake)
 
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        fake, missed = cast(CTGANGenerator, nets["G"]).made(batch.z, batch.labels)
+        fake, missed = cast(CTGANGenerator, nets["G"]).learned(batch.z, _known(batch))
         terms = Terms(adversarial=wasserstein.g(nets["D"](fake, batch.labels), None), condition=missed)
         if self.decay:  # as a loss: Adam divides it as it does the others
             terms["decay"] = self.decay / 2 * torch.stack([p.square().sum() for p in nets["G"].parameters()]).sum()
         return terms
+
+
+def _known(batch: Batch) -> Tensor:
+    """What `drawn` said, which is of every row."""
+    assert batch.labels is not None
+    return batch.labels
 
 
 def frequencies(spec: DataSpec) -> list[Tensor]:
@@ -106,9 +113,9 @@ def frequencies(spec: DataSpec) -> list[Tensor]:
     counts = {column["name"]: column["counts"] for column in spec.coding.get("columns", ()) if column.get("counts")}
     found = []
     for column in dict.fromkeys(block.column for block in asked(spec.blocks)):
-        digits = [block.size for block in asked(spec.blocks) if block.column == column]
-        all_numbers = torch.ones(digits) if column not in counts else torch.zeros(digits)
+        sizes = [block.size for block in asked(spec.blocks) if block.column == column]
+        many = torch.ones(sizes) if column not in counts else torch.zeros(sizes)
         if column in counts:
-            all_numbers.view(-1)[: len(counts[column])] = torch.tensor(counts[column], dtype=torch.float32)
-        found += [all_numbers.movedim(i, 0).flatten(1).sum(1) for i in range(len(digits))]
+            many.view(-1)[: len(counts[column])] = torch.tensor(counts[column], dtype=torch.float32)
+        found += [many.movedim(i, 0).reshape(size, -1).sum(1) for i, size in enumerate(sizes)]
     return found

@@ -72,6 +72,20 @@ def measure(way: Way, train: Pictures, test: Pictures, seed: int, made: Pictures
     return score(learn(train, lesson, seed, made if way.generated and share > 0 else None, share), test)
 
 
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """What one seed says: balanced accuracy by way, and the audit of the generated pictures of each class."""
+
+    scores: dict[str, float]
+    audits: list[Audit]
+
+
+def trial(train: Pictures, test: Pictures, minutes: float, seed: int, share: float = 0.5) -> Trial:
+    """Every way of one seed, side by side: generators of `minutes`, and a classifier a way."""
+    made, audits = makers.train(train, minutes, seed).fill(MADE, seed)
+    return Trial({way.name: measure(way, train, test, seed, made, share) for way in WAYS}, audits)
+
+
 def chosen_share(way: Way, pictures: Pictures, minutes: float, seed: int, folds: int = FOLDS) -> dict[float, float]:
     """Mean balanced accuracy of a way at each share, and at 0, on real pictures that no generator or classifier saw.
 

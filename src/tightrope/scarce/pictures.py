@@ -18,7 +18,7 @@ from tightrope.core.errors import InputError
 from tightrope.core.seeds import generator
 from tightrope.data import Images
 
-LEAST = 4  # of a class
+LEAST = 8  # of a class: half of them are kept apart to judge by, and the audit halves the others again
 MOST = 100_000  # pictures: more of them are not few
 
 

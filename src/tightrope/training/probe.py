@@ -24,7 +24,8 @@ PATIENCE = 0.3  # seconds a precision
 def measure(recipe: Recipe, dataset: Dataset, engine: Engine, precisions: Sequence[str] = PRECISIONS) -> dict[str, float]:
     """Samples a second of one round in each of some precisions, on throw-away networks."""
     game = Game(recipe, dataset.spec, Engine(str(engine.device)), seed=0)
-    size = max(2, min(SAMPLES, recipe.batch))
+    pack = getattr(recipe, "pack", 1)  # samples that D judges together
+    size = -(-max(2, min(SAMPLES, recipe.batch)) // pack) * pack
     index = torch.arange(size) % len(dataset)
     z = latents(recipe, dataset.spec, size, torch.Generator().manual_seed(0))
     index, labels = recipe.drawn(dataset, index, torch.Generator().manual_seed(0))

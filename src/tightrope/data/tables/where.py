@@ -68,16 +68,17 @@ def conditions(asked: Asked | None, columns: Sequence[Column]) -> tuple[Conditio
     else:
         texts = [asked] if isinstance(asked, str) else asked or ()
         found = [_parsed(text, columns) for text in texts]
-    fixed: dict[int, Condition] = {}
-    for one in found:
-        other = fixed.setdefault(one.place, one) if one.sign == "=" else one
-        if (other.level, other.value) != (one.level, one.value) and not (one.level == other.level >= 0):
-            raise InputError(f"{other.text!r} and {one.text!r}: no row can be both; ask for one of them, or give each its count.")
+    _require_together(found)
+    return tuple(found)
+
+
+def _require_together(found: Sequence[Condition]) -> None:
+    """Raise InputError where a value that is asked for does not meet another condition on its column."""
+    fixed = {one.place: one for one in reversed(found) if one.sign == "="}
     for one in found:
         it = fixed.get(one.place, one)
         if it is not one and not one.holds(np.asarray([it.level]), np.asarray([it.value])).all():
-            raise InputError(f"{it.text!r} and {one.text!r}: no row can be both; leave one of them out.")
-    return tuple(found)
+            raise InputError(f"{it.text!r} and {one.text!r}: no row can be both; leave one of them out, or give each its count.")
 
 
 def _written(value: Any) -> str:

@@ -1,0 +1,70 @@
+"""Runs inside the peers' interpreter: ctgan's CTGAN or TVAE learns a CSV and writes rows; a line of JSON says what that cost.
+
+    PEER/bin/python benchmarks/table_peers.py CTGAN train.csv out.csv '["sex", "income"]' --cpu-seconds 300
+
+Called by tables.py and table_speed.py. Time is the CPU's, of one thread. --cpu-seconds: as many epochs as fit, by the cost of an
+epoch and of the start, both measured beforehand and not counted (nothing else of what the package offers stops it at a time).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import warnings
+from typing import Any
+
+import ctgan
+import numpy as np
+import pandas as pd
+import torch
+
+
+def fitted(name: str, table: pd.DataFrame, discrete: list[str], epochs: int, seed: int) -> tuple[Any, float]:
+    """A model of so many epochs, its other arguments at their defaults, and its CPU seconds."""
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    model = {"CTGAN": ctgan.CTGAN, "TVAE": ctgan.TVAE}[name](epochs=epochs, enable_gpu=False)
+    start = time.process_time()
+    model.fit(table, discrete)
+    return model, time.process_time() - start
+
+
+def cost(name: str, table: pd.DataFrame, discrete: list[str]) -> tuple[float, float]:
+    """CPU seconds of the start and of an epoch."""
+    short, long = (fitted(name, table, discrete, epochs, 0)[1] for epochs in (1, 6))
+    epoch = max(1e-3, (long - short) / 5)
+    return max(0.0, short - epoch), epoch
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="CTGAN or TVAE of the package ctgan.")
+    parser.add_argument("model", choices=("CTGAN", "TVAE"))
+    parser.add_argument("train")
+    parser.add_argument("out")
+    parser.add_argument("discrete", type=json.loads, help="names of the columns of categories, JSON")
+    parser.add_argument("--rows", type=int, help="to be written; as many as in training")
+    parser.add_argument("--epochs", type=int, default=300)
+    parser.add_argument("--cpu-seconds", type=float)
+    parser.add_argument("--cost", action="store_true", help="measure the start and an epoch alone")
+    parser.add_argument("--seed", type=int, default=0)
+    said = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(1)
+    table = pd.read_csv(said.train, keep_default_na=False, dtype={name: str for name in said.discrete})
+    if said.cost or said.cpu_seconds:
+        start, epoch = cost(said.model, table, said.discrete)
+        if said.cost:
+            print(json.dumps({"start": start, "epoch": epoch}))
+            return
+        said.epochs = max(1, round((said.cpu_seconds - start) / epoch))
+    model, seconds = fitted(said.model, table, said.discrete, said.epochs, said.seed)
+    begin = time.process_time()
+    model.sample(said.rows or len(table)).to_csv(said.out, index=False)
+    sampling = time.process_time() - begin
+    print(json.dumps({"cpu_seconds": seconds, "epochs": said.epochs, "sampling": sampling, "version": ctgan.__version__}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
