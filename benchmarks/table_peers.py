@@ -52,7 +52,7 @@ def main() -> None:
     said = parser.parse_args()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
-    table = pd.read_csv(said.train, keep_default_na=False, dtype={name: str for name in said.discrete})
+    table = pd.read_csv(said.train, keep_default_na=False, dtype=dict.fromkeys(said.discrete, str))
     if said.cost or said.cpu_seconds:
         start, epoch = cost(said.model, table, said.discrete)
         if said.cost:

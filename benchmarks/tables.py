@@ -5,13 +5,14 @@
     ... --sets adult --seeds 3 --steps 600                              # `ctgan` and the peer's CTGAN at equal steps
 
 Adult: 10,000 rows to learn from, 10,000 others to test on; King County and German credit: 80 and 20 %. Each seed splits anew.
-`tabular` and `ctgan` (with 10 modes a number, the paper's most), CTGAN and TVAE of the peer at its own 300 epochs and at equal time,
+`tabular`, `ctgan` (with 10 modes a number, the paper's most), CTGAN and TVAE of the peer at its own 300 epochs and at equal time,
 SMOTENC (as many interpolated rows as there are real ones), and real rows in the place of generated ones.
 
-Equal time is --minutes of CPU time of one thread, whatever else the machine does: of either side the start and the rate are
-measured on short runs, which are not counted, and training gets as many rows or epochs as fit; what it took is printed. Every case
-is a line of --out as it ends, and the same command goes on from there. The best: F1 (mean of both learners; R2), overall (shapes and
-trends, bins of the table's own), shared (bins of the real table) high, AUC 0.5; distance and copies are read beside real rows'.
+Equal time is --minutes of CPU time of one thread, whatever else the machine does: ours is stopped by the clock; of the peer the start
+and an epoch are measured on short runs, which are not counted, and it gets as many epochs as fit; what it took is printed. Every
+case is a line of --out as it ends, and the same command goes on from there. F1 (mean of both learners; R2), overall (shapes and
+trends, bins of each table's own) and shared (bins of the real table) are best high, AUC at 0.5; distance and copies are read
+beside real rows'.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from tightrope.api import Options
+from tightrope import recipes
+from tightrope.data import load
 from tightrope.data.tables.modality import write_csv
 from tightrope.metrics.tables import privacy
 from tightrope.metrics.tables.columns import Columns
@@ -41,10 +43,16 @@ from tightrope.metrics.tables.constraints import implied
 from tightrope.metrics.tables.quality import quality
 from tightrope.metrics.tables.two_sample import two_sample_auc
 from tightrope.metrics.tables.utility import utility
-from tightrope.synthesizer import TableSynthesizer
+from tightrope.training.budget import Budget
+from tightrope.training.engine import Engine
+from tightrope.training.feed import Feed
+from tightrope.training.game import Game
+from tightrope.training.loop import play
+from tightrope.training.meter import Meter
 
 Cells = dict[str, list[str]]
 LOOKED = 5_000  # rows of a table whose distances are measured
+CHUNK = 2_000  # rows made at once
 BATCH = 500  # of CTGAN, ours and the peer's
 BETTER = {"F1/R2": 1, "boosting": 1, "linear": 1, "overall": 1, "shared": 1, "AUC": -1, "distance": 0, "copies": -1, "broken": -1}
 
@@ -122,29 +130,42 @@ def _is_number(cell: str) -> bool:
 
 
 # ---------------------------------------------------------------- generators
-def ours(recipe: str, table: Table, seed: int, seconds: float | None, steps: int | None) -> tuple[Cells, dict[str, float]]:
-    """Rows, and what they took."""
-    fields: dict[str, Any] = {"options": Options(judge=0, threads=1)}
-    if recipe == "ctgan":
+class Spent(Budget):
+    """A budget of this process's CPU seconds, counted from when the table began to be read."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seen=1)
+        self.total, self.start = seconds, time.process_time()
+
+    def progress(self, seen: int) -> float:
+        return min(1.0, (time.process_time() - self.start) / self.total)
+
+    def done(self, seen: int) -> bool:
+        return self.progress(seen) >= 1
+
+
+def ours(name: str, table: Table, seed: int, seconds: float | None, steps: int | None) -> tuple[Cells, dict[str, float]]:
+    """Rows, and what they took, from reading the file on."""
+    budget = Spent(seconds or 1.0)
+    place = f"table:{table.train}"
+    if name == "ctgan":
         schema = table.train.with_suffix(".modes.json")
         schema.write_text(json.dumps({"modes": 10}))
-        fields["schema"] = schema
-
-    def fit(seen: int, seed: int) -> tuple[TableSynthesizer, float]:
-        start = time.process_time()
-        made = TableSynthesizer(recipe, seen=seen, seed=seed, **fields).fit(table.train)
-        return made, time.process_time() - start
-
-    seen = (steps or 0) * BATCH
-    if seconds:
-        fit(5_000, 0)  # reads the table, imports
-        few, many = 50_000, 150_000
-        short, long = fit(few, 0)[1], fit(many, 0)[1]
-        rate = (long - short) / (many - few)
-        seen = max(BATCH, round((seconds - max(0.0, short - rate * few)) / rate))
-    made, took = fit(seen, seed)
-    rows = made.sample(table.rows, seed=seed)
-    return rows, {"cpu_seconds": took, "seen": seen}
+        place += f",{schema}"
+    data = load(place)
+    recipe = recipes.build(name, data.spec, None, {}, data.name)
+    engine = Engine("cpu")
+    game = Game(recipe, data.spec, engine, seed)
+    play(
+        game, Feed(recipe, data, engine, seed), budget if seconds else Budget(seen=(steps or 1) * BATCH), Meter(), lambda _: None
+    )
+    took, dice = time.process_time() - budget.start, torch.Generator().manual_seed(seed)
+    with torch.inference_mode():
+        made = [
+            recipe.sample(game.average.nets, recipe.latents(min(CHUNK, table.rows - start), dice))
+            for start in range(0, table.rows, CHUNK)
+        ]
+    return data.codec.cells(torch.cat(made).numpy()), {"cpu_seconds": took, "seen": game.seen}
 
 
 def peers(model: str, table: Table, seed: int, peer: str, *more: str) -> tuple[Cells, dict[str, float]]:

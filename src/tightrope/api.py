@@ -191,6 +191,8 @@ def _held_out(record: dict[str, Any], dataset: Dataset, recipe: Any) -> HeldOut 
     """The held-out data that the run names, and how D is asked about it."""
     if not record.get("held_out") or not isinstance(recipe, Steadied) or not recipe.two:
         return None
+    if dataset.spec.modality == "table":  # its held-out rows are for the judge, who reads them as this table is read
+        return None
     others = data_room.load(record["held_out"], size=dataset.spec.size if dataset.spec.pictures else None)
     if others.spec.shape != dataset.spec.shape or others.spec.classes != dataset.spec.classes:
         name = record["held_out"]

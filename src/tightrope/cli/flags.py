@@ -147,6 +147,7 @@ def evaluate(parser: Parser) -> None:
   tightrope evaluate ./samples --data ./photos --extractor effnet-lite0
   tightrope evaluate runs/* --json"""
     _judging(parser, "+")
+    parser.add_argument("--target", metavar="COLUMN", help="of tables with --held-out: the column that learners predict")
     parser.add_argument("--quick", action="store_true", help="the Frechet distance, classes and modes alone")
     parser.add_argument("--perceptual", action="store_true", help="also LPIPS diversity and path length (LPIPS' weights needed)")
     parser.add_argument("--out", metavar="FILE", type=Path, help="append to this file instead")

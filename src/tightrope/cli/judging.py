@@ -21,6 +21,7 @@ Record = dict[str, Any]
 def evaluate(arguments: Namespace) -> None:
     """Measure one place or several."""
     asked, more = _asked(arguments), {"quick": arguments.quick, "perceptual": arguments.perceptual}
+    asked["target"] = arguments.target
     if len(arguments.what) > 1 and arguments.out:
         raise InputError("--out: names one file for several places; evaluate them one by one, or leave it out.")
     found: dict[str, list[Record]] = {}

@@ -13,7 +13,7 @@ from torch import Tensor
 from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.files import cache_root
-from tightrope.judging import translated
+from tightrope.judging import tables, translated
 from tightrope.judging.lpips import perceptual_records
 from tightrope.judging.motion import motion_records
 from tightrope.judging.pairing import Progress
@@ -46,9 +46,16 @@ def evaluate(
     Raises:
         InputError: a source cannot be used, or the two cannot be compared.
     """
+    if data is not None and tables.is_of_tables(what, data) and tables.is_of_tables(what, None):
+        path = place_for(out, Path(what).parent / f"{Path(what).name}.metrics.jsonl")
+        records = tables.of_file(what, data, asked)
+        keep(path, records)
+        return records
     case, seed = open_case(what, data, asked, progress), asked.get("seed", 0)
     path = place_for(out, case.subject.file("metrics.jsonl"))
-    if case.data.spec.given and case.subject.generator is not None:
+    if case.data.spec.modality == "table":
+        records = tables.of_generator(case, asked, shown=out is None)
+    elif case.data.spec.given and case.subject.generator is not None:
         if perceptual:
             raise InputError(f"--perceptual: {what} makes pictures of pictures, whose LPIPS is measured anyway; leave it out.")
         extractor = _for_pictures(asked, case.data, progress)

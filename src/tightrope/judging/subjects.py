@@ -96,6 +96,7 @@ class Asked(TypedDict, total=False):
     size: side of the images in pixels; default: the run's, else the data's own (and the samples', where they share it).
     recipe: the recipe's file, where the generator was trained with a file of the user's.
     seed: of everything random (0).
+    target: of tables, the column that learners predict.
     """
 
     held_out: str | Path | None
@@ -105,6 +106,7 @@ class Asked(TypedDict, total=False):
     size: int | None
     recipe: str | None
     seed: int
+    target: str | None
 
 
 def open_case(what: str | Path, data: str | Path | None, asked: Asked, progress: Progress | None = None) -> Case:
@@ -139,7 +141,9 @@ def open_case(what: str | Path, data: str | Path | None, asked: Asked, progress:
         real, subject = pair.real, _of_samples(path, pair, count)
     if subject.generator is not None:
         require_alike(str(what), subject.generator.spec, real.spec)
-    return Case(subject=subject, data=real, held_out=_held_out(asked.get("held_out"), real, progress), asked=count)
+    rows = real.spec.modality == "table"  # whose held-out files are read as the data was: `judging.tables`
+    unseen = None if rows else _held_out(asked.get("held_out"), real, progress)
+    return Case(subject=subject, data=real, held_out=unseen, asked=count)
 
 
 def _held_out(unseen: str | Path | None, real: Dataset, progress: Progress | None) -> Dataset | None:

@@ -24,7 +24,7 @@ from tightrope.core.seeds import generator
 from tightrope.core.spec import DataSpec
 from tightrope.metrics import features, suite
 from tightrope.metrics.extractor import Extractor
-from tightrope.metrics.extractors import coordinates
+from tightrope.metrics.extractors import coordinates, rows
 from tightrope.metrics.extractors.small import load_shipped
 from tightrope.metrics.features import Features
 from tightrope.metrics.modes import RADIUS, SAMPLES, mode_report
@@ -36,17 +36,20 @@ BATCH = 250  # samples read at once
 
 
 def judge_for(spec: DataSpec) -> Extractor:
-    """The shipped extractor for a kind of data: fashion-cnn for grey images, emoji-cnn for RGB, coordinates for points.
+    """The shipped extractor for a kind of data: fashion-cnn for grey images, emoji-cnn for RGB, coordinates for points, encoded
+    rows for tables.
 
     Raises:
         InputError: none is known for this modality or number of channels.
     """
     if spec.modality == "points":
         return coordinates.load(spec.channels)
+    if spec.modality == "table":
+        return rows.load(spec.blocks)
     if spec.pictures and spec.channels in (1, 3):
         return load_shipped("fashion-cnn" if spec.channels == 1 else "emoji-cnn")
     raise InputError(
-        f"no judge for {spec.modality} of the shape {spec.shape}; there are judges for grey and RGB images and for points."
+        f"no judge for {spec.modality} of the shape {spec.shape}; there are judges for grey and RGB images, points and tables."
     )
 
 

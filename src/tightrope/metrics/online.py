@@ -4,7 +4,7 @@
 |---|---|---|
 | coverage | dropped modes; over its null, so that 1 is as good as real data | 1 |
 | recall | dropped modes and shrinking within modes; over that of real data | 1 |
-| duplicates | the share of repeated samples | about 0 |
+| duplicates | the share of repeated samples, beyond that among real ones | about 0 |
 | js | bins of the real data that are over- or under-filled | `js_null` of the bins, a few 0.01 |
 | vendi | the effective number of different samples, over that of real data | 1 |
 | authenticity | copies of the data (towards 0) | about 0.5 |
@@ -61,7 +61,7 @@ class Window:
         self.bandwidth = diversity.vendi_bandwidth(self.real)
         self.between = torch.pdist(self.real[:LENGTH]).mean()
         self.fake = torch.empty(0, self.real.shape[1])
-        self._nulls: dict[int, tuple[float, float, float]] = {}
+        self._nulls: dict[int, tuple[float, float, float, float]] = {}
 
     def forget(self) -> None:
         """Begin the window anew: the samples to come are another generator's."""
@@ -71,14 +71,14 @@ class Window:
         """Take in fresh samples as files hold them; returns the window's figures."""
         fresh = self.extractor.read(stored).features.float()
         self.fake = torch.cat([self.fake, fresh])[-LENGTH:]
-        recall_null, vendi_null, scale = self._null(len(self.fake))
+        recall_null, vendi_null, scale, usual = self._null(len(self.fake))
         to_real, apart = _distances(self.fake, self.real), _distances(self.fake, self.fake).fill_diagonal_(torch.inf)
         own = apart.topk(min(K, len(self.fake) - 1), largest=False).values
         closest = to_real.min(1)
         coverage = _share((to_real < self.radius).any(0)) / coverage_null(len(self.real), len(self.fake), K)
         reach = _share((to_real < self.wide).any(0)) / coverage_null(len(self.real), len(self.fake), self.many)
         recall = _share((to_real <= own[:, -1:]).any(0)) / max(recall_null, 1e-9)
-        duplicates = _share(own[:, 0] < scale)
+        duplicates = max(0.0, _share(own[:, 0] < scale) - usual) / max(1 - usual, 1e-9)
         return {
             "coverage": coverage,
             "recall": recall,
@@ -92,14 +92,14 @@ class Window:
             "score": (min(coverage, 1) * min(recall, 1)) ** 0.5 * (1 - duplicates),
         }
 
-    def _null(self, n: int) -> tuple[float, float, float]:
-        """Recall, Vendi score and the scale of duplicates of n real samples, against the other ones where there are enough."""
+    def _null(self, n: int) -> tuple[float, float, float, float]:
+        """Recall, Vendi score, scale and share of duplicates of n real samples, against the others where there are enough."""
         if n not in self._nulls:
             some, others = self.real[: min(n, len(self.real) // 2)], self.real[min(n, len(self.real) // 2) :]
             own = nearest(some, some, min(K, len(some) - 1), apart=True).distance
             recall = _share((_distances(some, others) <= own[:, -1:].float()).any(0))
             scale = diversity.DUPLICATE * own[:, 0].median().item()
-            self._nulls[n] = recall, diversity.vendi(some[-min(n, VENDI) :], self.bandwidth), scale
+            self._nulls[n] = recall, diversity.vendi(some[-min(n, VENDI) :], self.bandwidth), scale, _share(own[:, 0] < scale)
         return self._nulls[n]
 
 

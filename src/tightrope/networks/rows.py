@@ -8,6 +8,7 @@ Axes: N batch, W numbers of a row, B blocks, Z latent.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -20,6 +21,7 @@ from tightrope.networks.layers.slopes import with_gradient
 from tightrope.networks.shapes import widened
 
 Rows = Float[Tensor, "N W"]
+SLOPE = 0.2  # of rectifiers, below 0
 
 
 class Heads(nn.Module):
@@ -112,7 +114,7 @@ class RowGenerator(nn.Module):
             x = x + self.given(torch.cat([values, there[:, self.starts].to(values.dtype)], 1))
         for layer in self.layers:
             x = layer(x)
-        rows = self.heads(widened(self.last(nn.functional.leaky_relu(x, 0.2))), z)
+        rows = self.heads(widened(self.last(nn.functional.leaky_relu(x, SLOPE))), z)
         if there is not None and values is not None:
             return torch.where(there, values, self.gates(torch.where(there, values, rows)))
         return self.gates(rows)
@@ -127,36 +129,36 @@ class Layer(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Float[Tensor, "N width"]) -> Float[Tensor, "N width"]:
-        return x + self.second(nn.functional.leaky_relu(self.first(nn.functional.leaky_relu(x, 0.2)), 0.2))
+        return x + self.second(nn.functional.leaky_relu(self.first(nn.functional.leaky_relu(x, SLOPE)), SLOPE))
 
 
 class RowCritic(nn.Module):
-    """Rows, and which of their blocks were known -> one logit for `pack` rows side by side; `depth` layers of `width`."""
+    """Rows, and which of their blocks were known -> one logit each; `depth` layers of `width`."""
 
     starts: Tensor
 
-    def __init__(self, blocks: Sequence[Block], *, width: int, depth: int, pack: int = 1) -> None:
+    def __init__(self, blocks: Sequence[Block], *, width: int, depth: int) -> None:
         super().__init__()
         self.register_buffer("starts", torch.tensor(starts(blocks)), persistent=False)
-        self.pack = pack
-        sizes = [pack * (blocks[-1].stop + len(blocks)), *[width] * depth]
+        sizes = [blocks[-1].stop + len(blocks), *[width] * depth]
         layers: list[nn.Module] = []
-        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
-            layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
+        for before, after in itertools.pairwise(sizes):
+            layers += [nn.Linear(before, after), nn.LeakyReLU(SLOPE)]
         self.layers = nn.Sequential(*layers, nn.Linear(width, 1))
 
-    def forward(self, rows: Rows, known: Rows | None = None) -> Float[Tensor, " M"]:
-        return widened(self.layers(self._seen(rows, known)).squeeze(1))
+    def forward(self, rows: Rows, known: Rows | None = None) -> Float[Tensor, " N"]:
+        return widened(self.layers(self.shown(rows, known)).squeeze(1))
 
-    def with_gradient(self, rows: Rows, known: Rows | None = None) -> tuple[Float[Tensor, " M"], Float[Tensor, "M _"]]:
-        """Logits and their gradient in the rows of a pack, for penalties."""
-        found = with_gradient(self.layers, self._seen(rows, known))
-        assert found is not None
-        return found[0], found[1].unflatten(1, (self.pack, -1))[:, :, : rows.shape[1]].flatten(1)
+    def with_gradient(self, rows: Rows, known: Rows | None = None) -> tuple[Float[Tensor, " N"], Float[Tensor, "N W"]]:
+        """Logits and their gradient in the rows, for penalties."""
+        found = with_gradient(self.layers, self.shown(rows, known))
+        assert found is not None  # a plain stack
+        return found[0], found[1][:, : -len(self.starts)]
 
-    def _seen(self, rows: Rows, known: Rows | None) -> Float[Tensor, "M _"]:
+    def shown(self, rows: Rows, known: Rows | None) -> Float[Tensor, "N W+B"]:
+        """What the first layer sees: rows, and 1 for each block that was known."""
         there = rows.new_zeros(len(rows), len(self.starts)) if known is None else (~known[:, self.starts].isnan()).to(rows.dtype)
-        return torch.cat([rows, there], 1).view(len(rows) // self.pack, -1)
+        return torch.cat([rows, there], 1)
 
 
 class Judge:
@@ -165,10 +167,10 @@ class Judge:
     def __init__(self, critic: nn.Module, known: Rows | None) -> None:
         self.critic, self.known = critic, known
 
-    def __call__(self, rows: Rows) -> Float[Tensor, " M"]:
+    def __call__(self, rows: Rows) -> Float[Tensor, " N"]:
         return self.critic(rows, self.known)
 
-    def with_gradient(self, rows: Rows) -> tuple[Float[Tensor, " M"], Float[Tensor, "M _"]] | None:
+    def with_gradient(self, rows: Rows) -> tuple[Float[Tensor, " N"], Float[Tensor, "N W"]] | None:
         """For less than autograd does it, where the critic is seen as it is."""
         return self.critic.with_gradient(rows, self.known) if isinstance(self.critic, RowCritic) else None
 

@@ -10,7 +10,7 @@ Expect: `benchmarks/tables.py`. Numbers are split into modes at quantiles, as ma
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,11 +19,18 @@ from tightrope.core.data import Dataset
 from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms, alternating
 from tightrope.core.hyper import hyper, recipe
 from tightrope.core.spec import DataSpec
+from tightrope.core.strata import Strata
 from tightrope.networks.ctgan import CTGANCritic, CTGANGenerator, asked
 from tightrope.networks.shapes import packed
 from tightrope.objectives import wasserstein
 from tightrope.objectives.shaping import pack
 from tightrope.penalties import interpolated
+
+
+class Stratified(Protocol):
+    """A dataset of rows."""
+
+    strata: Strata
 
 
 @recipe
@@ -67,7 +74,7 @@ class CTGAN:
     def drawn(self, dataset: Dataset, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """Training by sampling (section 4.3): a column by equal chances, of its categories one by the logarithm of its
         frequency, of the rows that have it any. That category is what is known."""
-        strata, blocks = dataset.strata, asked(dataset.spec.blocks)
+        strata, blocks = cast(Stratified, dataset).strata, asked(dataset.spec.blocks)
         known = torch.full((len(index), *dataset.spec.shape), float("nan"))
         if not blocks:
             return index, known
@@ -88,8 +95,8 @@ class CTGAN:
         d, known = self.critic(nets, batch.labels), _known(batch)
         fake, _ = cast(CTGANGenerator, nets["G"]).learned(batch.z, known)  # without a graph: G does not move here
         on_real, on_fake = nets["D"](torch.cat([batch.real, fake]), torch.cat([known, known])).chunk(2)  # D mixes no packs
-        packs = (pack(rows, self.pack) for rows in (batch.real, fake))
-        slopes = interpolated(lambda x: d(x.view(batch.real.shape)), *packs)
+        real_packs, fake_packs = (pack(rows, self.pack) for rows in (batch.real, fake))
+        slopes = interpolated(lambda x: d(x.view(batch.real.shape)), real_packs, fake_packs)
         return Terms(
             adversarial=wasserstein.d(on_real, on_fake), penalty=knobs.penalty * self.penalty_weight * slopes.mean()
         ).watch(real=on_real, fake=on_fake, samples=fake)

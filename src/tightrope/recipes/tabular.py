@@ -1,23 +1,23 @@
 """Rows of a table, whole or around what is known of them: the tables' own recipe, tuned by measurement for minutes on a CPU.
 
 Paper:  Tightrope's own, tuned by measurement, from: the relativistic game with R1 and R2 of Huang et al. 2024 (arXiv:2501.05441),
-        the straight-through Gumbel softmax of Jang et al. 2017 (arXiv:1611.01144), the packing of Lin et al. 2018
-        (arXiv:1712.04086) and the training by sampling of Xu et al. 2019 (arXiv:1907.00503), with any columns known, not one
-        category alone.
+        the straight-through estimator of Jang et al. 2017 (arXiv:1611.01144), section 2.2, without their Gumbel noise, and the
+        training by sampling of Xu et al. 2019 (arXiv:1907.00503), with any columns known, not one category alone.
 Run:    tightrope train tabular adult.csv.gz --minutes 5
-Expect: `docs/recipes/tabular.md`.
+Expect: Adult, 10,000 rows, a minute of a core, one seed: macro F1 .77 by gradient boosting on held-out rows, shapes and
+        trends .96, two-sample AUC .66; with `modes = 10` in the schema .62.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from tightrope.core.blocks import Block
-from tightrope.core.data import Dataset
+from tightrope.core.data import Dataset, Stratified
 from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms, alternating
 from tightrope.core.hyper import hyper, recipe
 from tightrope.core.schedules import cosine, warm_up
@@ -31,7 +31,7 @@ WARM = 0.02  # share of the run over which the rates rise
 
 @recipe
 class Tabular:
-    """G completes rows of which nothing, some or all columns but a few are known; D judges them knowing which those were."""
+    """G completes rows of which nothing or some columns are known; D judges them, told which those were."""
 
     MODALITIES: ClassVar[tuple[str, ...]] = ("table",)
     COMPLETES: ClassVar[bool] = True
@@ -45,12 +45,11 @@ class Tabular:
     z: int = hyper(64, "latent dimension", low=1, high=4096)
     gumbel: bool = hyper(False, "categories are drawn by Gumbel noise beside the latent")
     hard: bool = hyper(True, "D sees whole categories, and gradients pass straight through")
-    temperature: float = hyper(0.5, "of the softmax behind categories", low=0.01, high=10.0)
-    pack: int = hyper(1, "rows that D judges together (PacGAN); must divide the batch", low=1, high=64)
+    temperature: float = hyper(0.2, "of the softmax behind categories", low=0.01, high=10.0)
     known: float = hyper(0.25, "share of the rows of which something is known in training", low=0.0, high=1.0)
     lr: float = hyper(1e-3, "learning rate of both players at the start; it falls to 0", low=1e-7, high=1.0)
     beta2: float = hyper(0.99, "Adam's second decay rate; the first is 0", low=0.0, high=0.9999)
-    gamma: float = hyper(0.1, "weight of R1 and R2", low=0.0, high=1e4)
+    gamma: float = hyper(2.0, "weight of R1 and R2", low=0.0, high=1e4)
     every: int = hyper(1, "rounds between two penalties, which then count that many times", low=1, high=64)
     ema: float = hyper(50_000.0, "half-life of G's weight average, in rows", low=0.0, high=1e9)
     batch: int = hyper(256, "rows of a batch", low=2, high=65536)
@@ -59,7 +58,7 @@ class Tabular:
         heads: dict[str, Any] = {"temperature": self.temperature, "drawn": self.gumbel, "hard": self.hard}
         return {
             "G": RowGenerator(self.z, spec.blocks, width=self.width, depth=self.depth, **heads),
-            "D": RowCritic(spec.blocks, width=self.d_width, depth=self.d_depth, pack=self.pack),
+            "D": RowCritic(spec.blocks, width=self.d_width, depth=self.d_depth),
         }
 
     def optimizers(self) -> dict[str, Adam]:
@@ -118,7 +117,7 @@ def revealed(blocks: Sequence[Block], n: int, generator: torch.Generator) -> Ten
 
 def by_sampling(dataset: Dataset, n: int, generator: torch.Generator) -> tuple[Tensor, Block] | None:
     """Rows by the values of a block drawn at random, each as often as the logarithm of its frequency (Xu et al. 2019, 4.3)."""
-    strata = dataset.strata
+    strata = cast(Stratified, dataset).strata
     if not strata.blocks:
         return None
     block = int(torch.randint(len(strata.blocks), (1,), generator=generator))

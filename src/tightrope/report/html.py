@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tightrope.core.files import write_text
-from tightrope.report import balance, classes, curves, explored, pictures, sections, translated
+from tightrope.report import balance, classes, curves, explored, pictures, sections, tabled, translated
 from tightrope.report.records import Record, number, part, read_events, read_metrics, read_run, summary, ticks
 from tightrope.report.words import count, duration, esc, moment
 
@@ -36,11 +36,13 @@ def render(run: Path) -> str:
     moments = ticks(events)
     shown, by_class = pictures.gallery(run, events), classes.section(record, run, events, metrics)
     balanced, steered, judged = balance.section(events), explored.section(run), translated.section(run, metrics)
+    rows = tabled.section(run, metrics)
     main = {
         "header": sections.header(record, facts),
         "tiles": sections.tiles(record, facts, run),
         "samples": samples(record, shown, moments),
         "translation": judged,
+        "table": rows,
         "balance": balanced,
         "classes": by_class,
         "steering": steered,
@@ -57,13 +59,17 @@ def render(run: Path) -> str:
     script = asset("charts.js") + "\n" + asset("report.js")
     return page(
         title=f"{facts['name']} · Tightrope",
-        css=asset("report.css") + asset("rope.css") + (asset("translated.css") if judged else ""),
+        css=asset("report.css")
+        + asset("rope.css")
+        + (asset("translated.css") if judged else "")
+        + (asset("tables.css") if rows else ""),
         scripts="script-src 'unsafe-inline'; ",
         skip='<a class="skip" href="#samples">Skip to the samples</a>\n',
         brand="Tightrope",
         links=(
             "Samples",
             *(["Translation"] if judged else []),
+            *(["Table"] if rows else []),
             *(["Balance"] if balanced else []),
             *(["Classes"] if by_class else []),
             *(["Steering"] if steered else []),

@@ -1,0 +1,94 @@
+"""CTGAN's parts: layers that look categories up, conditions, training by sampling, its losses by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from tightrope.core.game import Batch, Knobs
+from tightrope.core.spec import DataSpec
+from tightrope.networks.ctgan import Beside, Conditions, CTGANCritic
+from tightrope.recipes.ctgan import CTGAN, frequencies
+from toys import BLOCKS, ToyDataset, normal
+
+TOY: dict[str, Any] = {"width": 16, "d_width": 16, "z": 4, "batch": 8, "pack": 2}
+NOTHING = float("nan")
+
+
+def test_a_layer_beside_is_a_linear_layer_of_all() -> None:
+    layer, x, y = Beside([3, 2], 4, 5), normal(6, 3, 0), normal(6, 2, 1)
+    place = torch.tensor([0, 1, 2, 3, 0, 1])
+    assert layer.table is not None
+    whole = torch.cat([*layer.weights, layer.table.t()], 1)
+    wanted = F.linear(torch.cat([x, y, F.one_hot(place, 4).float()], 1), whole, layer.bias)
+    assert torch.allclose(layer(x, y, place=place), wanted, atol=1e-6)
+    two = F.linear(torch.cat([x, y, F.one_hot(place, 4).float() + F.one_hot(place.flip(0), 4)], 1), whole, layer.bias)
+    assert torch.allclose(layer(x, y, place=torch.stack([place, place.flip(0)], 1)), two, atol=1e-6)
+
+
+def test_conditions_are_drawn_by_column_and_frequency_and_the_rarest_known_one_is_taken() -> None:
+    conditions = Conditions(BLOCKS, [torch.tensor([70.0, 30.0, 0.0])])
+    drawn = torch.bincount(conditions(normal(20_000, 4, 0)), minlength=3) / 20_000
+    assert torch.allclose(drawn, torch.tensor([0.7, 0.3, 0.0]), atol=0.02)
+    assert drawn[2] == 0
+    known = torch.full((3, BLOCKS[-1].stop), NOTHING)
+    known[0, :3] = torch.tensor([0.0, 0.0, 1.0])
+    known[1, :3] = torch.tensor([1.0, 0.0, 0.0])
+    z = normal(3, 4, 1)
+    assert conditions(z, known)[:2].tolist() == [2, 0]
+    assert conditions(z, known)[2] == conditions(z)[2]
+    two = Conditions([*BLOCKS[:1], *BLOCKS[2:3]], [torch.tensor([70.0, 30.0, 5.0])])
+    assert len(two.places) == 3  # a number's modes are no condition
+
+
+def test_frequencies_are_those_of_the_coding_also_of_digits() -> None:
+    digits = tuple(type(BLOCKS[0])(column="zip", kind="onehot", role="digit", start=2 * i, stop=2 * i + 2) for i in range(2))
+    coding = {"columns": [{"name": "zip", "counts": [5, 3, 1]}]}
+    spec = DataSpec(modality="table", shape=(4,), blocks=digits, coding=coding)
+    assert [part.tolist() for part in frequencies(spec)] == [[8.0, 1.0], [6.0, 3.0]]
+
+
+def test_training_by_sampling_says_one_category_that_the_row_has() -> None:
+    data, index = ToyDataset((BLOCKS[-1].stop,), modality="table"), torch.zeros(8, dtype=torch.long)
+    rows, known = CTGAN(**TOY).drawn(data, index, torch.Generator().manual_seed(0))
+    assert known is not None
+    there = ~known.isnan()
+    assert there.sum(1).tolist() == [3] * 8
+    assert torch.equal(data.batch(rows)[there], known[there])
+    assert len(known[there].view(8, 3).unique(dim=0)) > 1
+    assert index.sum() == 0
+
+
+def test_losses_by_hand() -> None:
+    torch.manual_seed(0)
+    recipe, data = CTGAN(**TOY, dropout=0.0), ToyDataset((BLOCKS[-1].stop,), modality="table")
+    nets, z = recipe.networks(data.spec), normal(8, 4, 2)
+    index, known = recipe.drawn(data, torch.arange(8), torch.Generator().manual_seed(0))
+    batch = Batch(data.batch(index), z, known, 0)
+    terms = recipe.g_terms(nets, batch, Knobs())
+    g = nets["G"]
+    assert known is not None
+    raw = g._raw(z, known[:, :3].argmax(1))  # type: ignore[operator]
+    wanted = F.cross_entropy(raw[:, :3], known[:, :3].argmax(1))
+    assert torch.allclose(terms["condition"], wanted, atol=1e-5)
+    squares = sum(float(p.detach().square().sum()) for p in g.parameters())
+    assert abs(float(terms["decay"].detach()) - 5e-7 * squares) < 1e-9
+    d_terms = recipe.d_terms(nets, batch, Knobs())
+    for parameter in nets["D"].parameters():
+        parameter.detach().zero_()
+    assert d_terms["penalty"] > 0
+    assert torch.allclose(recipe.d_terms(nets, batch, Knobs())["penalty"], torch.tensor(10.0))  # a flat critic: lambda
+
+
+def test_the_critic_is_told_the_condition_and_judges_packs() -> None:
+    torch.manual_seed(0)
+    d = CTGANCritic(BLOCKS, width=8, depth=2, pack=2, dropout=0.0)
+    rows, known = normal(4, BLOCKS[-1].stop, 0), torch.full((4, BLOCKS[-1].stop), NOTHING)
+    known[:, :3] = torch.tensor([0.0, 1.0, 0.0])
+    other = known.clone()
+    other[3, :3] = torch.tensor([1.0, 0.0, 0.0])
+    assert d(rows, known).shape == (2,)
+    assert d(rows, known)[0] == d(rows, other)[0]
+    assert d(rows, known)[1] != d(rows, other)[1]
