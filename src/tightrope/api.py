@@ -20,7 +20,7 @@ from tightrope.core.data import Dataset
 from tightrope.core.errors import InputError
 from tightrope.core.files import write_json
 from tightrope.interop import card
-from tightrope.judging import doctor, evaluate, leaderboard
+from tightrope.judging import doctor, evaluate, leaderboard, tables
 from tightrope.metrics.judge import judge_for
 from tightrope.metrics.online import LEAST_REAL, Window
 from tightrope.options import Options
@@ -189,9 +189,10 @@ def _guardian(record: dict[str, Any], dataset: Dataset) -> Callable[[Game], Guar
 
 def _held_out(record: dict[str, Any], dataset: Dataset, recipe: Any) -> HeldOut | None:
     """The held-out data that the run names, and how D is asked about it."""
-    if not record.get("held_out") or not isinstance(recipe, Steadied) or not recipe.two:
+    if record.get("held_out") and dataset.spec.modality == "table":  # for the judge, who reads them as this table is read
+        tables.check_unseen(dataset, record["held_out"])
         return None
-    if dataset.spec.modality == "table":  # its held-out rows are for the judge, who reads them as this table is read
+    if not record.get("held_out") or not isinstance(recipe, Steadied) or not recipe.two:
         return None
     others = data_room.load(record["held_out"], size=dataset.spec.size if dataset.spec.pictures else None)
     if others.spec.shape != dataset.spec.shape or others.spec.classes != dataset.spec.classes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tightrope import __version__
-from tightrope.cli import bench, exploring, flags, importing, logged, projecting, showing, translating
+from tightrope.cli import augmenting, bench, exploring, flags, importing, logged, projecting, showing, translating
 from tightrope.cli.parsing import Parser, field_flags, nearest
 from tightrope.core.errors import InputError, TightropeError
 
@@ -27,6 +27,7 @@ ABOUT = f"""Tightrope {__version__}: train, steady, judge and serve generative a
   tightrope explore RUN walk --out DIR     steer: mix, walk, directions, attribute, slide
   tightrope project RUN PICTURE --out DIR  find the latent of a picture
   tightrope translate RUN|FILE PICTURES    turn pictures into pictures: enlarge, restyle, restore
+  tightrope augment DATA --target COLUMN   few rows, or pictures with classes: whether generated ones help, in words
   tightrope evaluate RUN                   judge a run's generator again
   tightrope evaluate FOLDER --data DATA    judge samples that anything made
   tightrope doctor FOLDER --data DATA      say in words what is wrong with them, on one page
@@ -136,6 +137,7 @@ VERBS: dict[str, tuple[Callable[[Parser], None], Callable[[Namespace], None]]] =
     "explore": (exploring.arguments, _later("explore", "exploring")),
     "project": (projecting.arguments, _later("project", "projecting")),
     "translate": (translating.arguments, _later("translate", "translating")),
+    "augment": (augmenting.arguments, augmenting.augment),
     "evaluate": (flags.evaluate, _later("evaluate", "judging")),
     "doctor": (flags.doctor, _doctor),
     "leaderboard": (flags.leaderboard, _later("leaderboard", "judging")),

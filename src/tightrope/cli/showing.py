@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tightrope import recipes
 from tightrope.cli.parsing import Parser, field_flags
+from tightrope.core.blocks import Block
 from tightrope.core.errors import InputError
 from tightrope.core.hyper import Hyper
 from tightrope.core.spec import DataSpec
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 WIDTH = 110
 SHAPE = {"size": 32, "channels": 1, "classes": 10}  # where no data is named: that of fashion
+ROW = (  # of a table, where none is named: a category of ten values, and a number that may be missing
+    Block(column="category", kind="onehot", role="category", start=0, stop=10),
+    Block(column="number", kind="onehot", role="mode", start=10, stop=12),
+    Block(column="number", kind="scalar", role="value", start=12, stop=13, gate=(11,)),
+)
 HIGH = {"size": 4096, "channels": 3, "classes": 100_000}
 ENDINGS = (".svg", ".md")
 
@@ -28,7 +34,8 @@ def arguments(parser: Parser) -> None:
     parser.description = (
         "Show what a recipe is: fields, networks with shapes and parameters, what each phase does, what it costs."
     )
-    parser.epilog = """A recipe's fields are flags too. Without --data the shape is that of fashion, or of points on a plane.
+    parser.epilog = """A recipe's fields are flags too. Without --data the shape is that of fashion, of points on a plane, or of a
+small table.
 
 examples:
   tightrope show dcgan
@@ -80,7 +87,7 @@ def _shape(arguments: Namespace, header: recipes.Header) -> dict[str, int]:
         asked[name] = Hyper(name=name, type="int", default=0, doc=name, low=name != "classes", high=high).check(value)
         if asked[name] == 2 and name == "channels":
             raise InputError(f"--channels {value}: images have 1 or 3.")
-        if header.modalities == ("points",):
+        if header.modalities in (("points",), ("table",)):
             raise InputError(f"--{name}: recipe {header.name} makes {' and '.join(header.modalities)}; name data with --data.")
         if arguments.data and name != "size":
             raise InputError(f"--{name}: --data says that already; give one of them.")
@@ -102,6 +109,8 @@ def _spec(data: str | None, asked: dict[str, int], header: recipes.Header) -> Da
         return data_room.load(data, size=asked.get("size")).spec
     if header.modalities == ("points",):
         return DataSpec(modality="points", shape=(2,))
+    if header.modalities == ("table",):
+        return DataSpec(modality="table", shape=(ROW[-1].stop,), blocks=ROW)
     sizes = SHAPE | asked
     shape = (sizes["channels"], sizes["size"], sizes["size"])
     if "images" not in header.modalities:

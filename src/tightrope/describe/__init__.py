@@ -9,6 +9,7 @@ Nothing is declared for this: third parties' recipes are described as the packag
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,7 +62,8 @@ def _round(table: Table, number: int, *, heavy: bool) -> Round:
     if heavy:
         small = table.round(number, FEW)
         return Round(small, small, FEW, FEW)
-    return Round(table.round(number, SMALL), table.round(number, LARGE), SMALL, LARGE)
+    small, large = (math.lcm(size, getattr(table.recipe, "pack", 1)) for size in (SMALL, LARGE))  # whole packs
+    return Round(table.round(number, small), table.round(number, large), small, large)
 
 
 def _networks(table: Table) -> tuple[Network, ...]:

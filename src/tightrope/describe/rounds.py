@@ -69,7 +69,7 @@ class Table:
     def sample(self, size: int) -> int:
         """FLOPs of drawing `size` samples."""
         batch = self._batch(0, size)
-        labels = batch.labels if self.recipe.CONDITIONAL else None
+        labels = batch.labels if self.recipe.CONDITIONAL or self.recipe.COMPLETES else None
         self.game.average.update(0.0, size)
         with torch.no_grad(), Flops() as flops:
             self.recipe.sample(self.game.average.nets, batch.z, labels)
@@ -82,6 +82,10 @@ class Table:
             real = real.div_(2).clamp_(-1, 1)
         z, k = latents(self.recipe, self.spec, size, draw), len(self.spec.classes)
         labels = torch.arange(size) % k if k else None
+        if self.recipe.COMPLETES:  # a category is known
+            first = next(block for block in self.spec.blocks if block.kind == "onehot")
+            labels = torch.full_like(real, float("nan"))
+            labels[:, first.slice] = torch.eye(first.size)[torch.arange(size) % first.size]
         self._origins.mark(real, frozenset({"real"}))
         self._origins.mark(z, frozenset({"latent"}))
         if labels is not None:

@@ -38,7 +38,7 @@ def evaluate(
 
     Args:
         what, data: see `tightrope.judging.subjects.open_case`.
-        quick: the Frechet distance, classes and modes alone.
+        quick: the Frechet distance, classes and modes alone; of tables shapes, trends, rare categories and violations.
         perceptual: also LPIPS diversity and, of generators, the perceptual path length; needs the weights of LPIPS.
         progress: called with (done, total) while files are decoded and samples are read.
         asked: see `tightrope.judging.subjects.Asked`; without an extractor the one that ships for this kind of data is taken.
@@ -46,15 +46,21 @@ def evaluate(
     Raises:
         InputError: a source cannot be used, or the two cannot be compared.
     """
-    if data is not None and tables.is_of_tables(what, data) and tables.is_of_tables(what, None):
-        path = place_for(out, Path(what).parent / f"{Path(what).name}.metrics.jsonl")
-        records = tables.of_file(what, data, asked)
+    if data is not None and tables.is_file(what, data):
+        path = place_for(out, tables.records_beside(what))
+        records = tables.of_file(what, data, asked, quick=quick)
         keep(path, records)
         return records
     case, seed = open_case(what, data, asked, progress), asked.get("seed", 0)
+    if asked.get("target") is not None and case.data.spec.modality != "table":
+        raise InputError(
+            f"--target {asked.get('target')}: is a column of a table; {what} is judged against {case.data.spec.modality}."
+        )
     path = place_for(out, case.subject.file("metrics.jsonl"))
     if case.data.spec.modality == "table":
-        records = tables.of_generator(case, asked, shown=out is None)
+        if perceptual:
+            raise InputError(f"--perceptual: {what} makes rows of a table; LPIPS is of pictures.")
+        records = tables.of_generator(case, asked, quick=quick, shown=out is None)
     elif case.data.spec.given and case.subject.generator is not None:
         if perceptual:
             raise InputError(f"--perceptual: {what} makes pictures of pictures, whose LPIPS is measured anyway; leave it out.")

@@ -67,6 +67,10 @@ class Pair:
 def together(what: str, data: str | Path, size: int | None, progress: Progress | None) -> Pair:
     """Both sets at one size: the one asked for; else the samples' own, where data of that size can be had without scaling."""
     real: Dataset = data_room.load(data, size=size, progress=progress)
+    if real.spec.modality == "table":
+        raise InputError(
+            f"{what}: rows of a file are judged by `tightrope evaluate FILE --data TABLE`; give a run or such a file."
+        )
     if not real.spec.pictures:
         written = Path(what) / POINTS_FILE
         samples: Dataset = data_room.load(written if written.is_file() else what, progress=progress)

@@ -30,7 +30,8 @@ def _scaled(number: float) -> str:
 
 def shown_for(found: Description) -> str:
     """What the figures were taken for."""
-    what = f"points of {found.shape[0]} numbers" if found.modality == "points" else "images of " + "x".join(map(str, found.shape))
+    kind = {"points": "points", "table": "rows"}.get(found.modality)
+    what = f"{kind} of {found.shape[0]} numbers" if kind else "images of " + "x".join(map(str, found.shape))
     words = [f"{what} in {found.classes} classes" if found.classes else what]
     words += [f"preset {found.preset}"] if found.preset not in (None, "default") else []
     return ", ".join(words + ["with networks that have grown to their full size"] * found.grown)

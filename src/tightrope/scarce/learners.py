@@ -67,9 +67,7 @@ def _model(learner: str, train: Coded, classes: bool, weighted: bool, seed: int)
     return kind(categorical_features=ordinal(train, train)[1], random_state=seed, **weights)
 
 
-def smote(
-    train: Coded, target: str, groups: Int[np.ndarray, " n"], wanted: Mapping[int, int], seed: int
-) -> Coded:
+def smote(train: Coded, target: str, groups: Int[np.ndarray, " n"], wanted: Mapping[int, int], seed: int) -> Coded:
     """`wanted[g]` new rows of each group, between near rows of it: SMOTE, or SMOTENC where there are categories (Chawla et al.
     2002). A missing number is the median for this.
 
@@ -93,7 +91,7 @@ def smote(
     if categories.all():
         sampler = over_sampling.SMOTEN(**how)
     elif categories.any():
-        sampler = over_sampling.SMOTENC(categorical_features=categories, **how)
+        sampler = over_sampling.SMOTENC(categorical_features=categories.nonzero()[0].tolist(), **how)
     else:
         sampler = over_sampling.SMOTE(**how)
     rows, of = (part[len(x) :] for part in sampler.fit_resample(x, groups))

@@ -34,6 +34,12 @@ def load_rows(name: str, root: Path | None = None, progress: Callable[[int, int]
     return TableDataset(folder, record, name=_stem(path), source={"data": PREFIX + place + written})
 
 
+def source_of(name: str) -> Source:
+    """The cells of a table by the name above, before anything is made of them."""
+    path, asked, schema = _parts(name.removeprefix(PREFIX))
+    return _source(path, asked, read_schema(schema) if schema else Schema(where=shown(path)))
+
+
 def is_table(name: str) -> bool:
     """A file that is read as a table without being told to: by its kind, by a schema beside it, or by what it holds."""
     path = Path(name.partition("#")[0]).expanduser() if name else Path()

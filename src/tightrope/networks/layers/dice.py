@@ -1,4 +1,4 @@
-"""Random numbers that a latent determines, so that a G that draws stays a function. Axes: n latents, z numbers of each, m drawn."""
+"""Random numbers that a latent determines: a G that draws stays a function. Axes: n latents, z numbers of each, m drawn."""
 
 from __future__ import annotations
 
