@@ -8,9 +8,9 @@ Adult: 10,000 rows to learn from, 10,000 others to test on; King County and Germ
 `tabular`, `ctgan` (with 10 modes a number, the paper's most), CTGAN and TVAE of the peer at its own 300 epochs and at equal time,
 SMOTENC (as many interpolated rows as there are real ones), and real rows in the place of generated ones.
 
-Equal time is --minutes of CPU time of one thread, whatever else the machine does: ours is stopped by the clock; of the peer the start
-and an epoch are measured on short runs, which are not counted, and it gets as many epochs as fit; what it took is printed. Every
-case is a line of --out as it ends, and the same command goes on from there. F1 (mean of both learners; R2), overall (shapes and
+Equal time is --minutes of CPU time of one thread, whatever else the machine does: ours is stopped by the clock; of the peer
+the start and an epoch are measured on short runs, which are not counted, and it gets as many epochs as fit; what it took is
+printed. Every case is a line of --out as it ends, and the same command goes on from there. F1 (mean of both learners; R2), overall (shapes and
 trends, bins of each table's own) and shared (bins of the real table) are best high, AUC at 0.5; distance and copies are read
 beside real rows'.
 """
@@ -53,6 +53,7 @@ from tightrope.training.meter import Meter
 Cells = dict[str, list[str]]
 LOOKED = 5_000  # rows of a table whose distances are measured
 CHUNK = 2_000  # rows made at once
+TICK = 100  # rounds
 BATCH = 500  # of CTGAN, ours and the peer's
 BETTER = {"F1/R2": 1, "boosting": 1, "linear": 1, "overall": 1, "shared": 1, "AUC": -1, "distance": 0, "copies": -1, "broken": -1}
 
@@ -156,9 +157,13 @@ def ours(name: str, table: Table, seed: int, seconds: float | None, steps: int |
     recipe = recipes.build(name, data.spec, None, {}, data.name)
     engine = Engine("cpu")
     game = Game(recipe, data.spec, engine, seed)
-    play(
-        game, Feed(recipe, data, engine, seed), budget if seconds else Budget(seen=(steps or 1) * BATCH), Meter(), lambda _: None
-    )
+    feed, meter = Feed(recipe, data, engine, seed), Meter()
+
+    def after(_: object) -> None:
+        if game.round % TICK == 0:
+            meter.take()  # it keeps what it was told until it is read
+
+    play(game, feed, budget if seconds else Budget(seen=(steps or 1) * BATCH), meter, after)
     took, dice = time.process_time() - budget.start, torch.Generator().manual_seed(seed)
     with torch.inference_mode():
         made = [

@@ -11,7 +11,7 @@ from tightrope.core.errors import InputError
 
 def arguments(parser: Parser) -> None:
     """The flags of the verb."""
-    parser.description = "Few rows, or few pictures with classes: does learning from generated ones help? Says so in words, also where it does not."
+    parser.description = "Few rows or pictures: does learning from generated ones help? It says so, also where it does not."
     parser.epilog = """Every way (none, class weights, SMOTE, classic augmentation, the GAN) is judged on real examples that it
 has not seen; how much is added is chosen by cross-validation on the others. Generated examples are audited for copies before
 anything is written. The same command again goes on where it stopped.

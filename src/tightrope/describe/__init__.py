@@ -62,8 +62,8 @@ def _round(table: Table, number: int, *, heavy: bool) -> Round:
     if heavy:
         small = table.round(number, FEW)
         return Round(small, small, FEW, FEW)
-    small, large = (math.lcm(size, getattr(table.recipe, "pack", 1)) for size in (SMALL, LARGE))  # whole packs
-    return Round(table.round(number, small), table.round(number, large), small, large)
+    few, many = (math.lcm(size, getattr(table.recipe, "pack", 1)) for size in (SMALL, LARGE))  # whole packs
+    return Round(table.round(number, few), table.round(number, many), few, many)
 
 
 def _networks(table: Table) -> tuple[Network, ...]:

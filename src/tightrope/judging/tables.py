@@ -101,7 +101,7 @@ def _strange(codec: Codec, read: Mapping[str, Sequence[str]], table: Columns, na
         if kind == CATEGORY and (texts := set(table.values[column.name].tolist()) - {None, *column.texts}):
             new.append(f"{column.name} ({len(texts)})")
         if kind == NUMBER and (gone := np.isnan(table.values[column.name])).any():
-            cells = [read[column.name][row] for row in np.flatnonzero(gone)]
+            cells = [read[column.name][row] for row in np.flatnonzero(gone).tolist()]
             lost = sum(cell.strip().lower() not in codec.missing for cell in cells)
             none += [f"{column.name} ({lost})"] if lost else []
     said = [f"{name} has categories that training never saw, in {', '.join(new)}; they count as they are."] if new else []
@@ -201,11 +201,12 @@ def of_generator(case: Case, asked: Asked, *, quick: bool = False, shown: bool =
     subject, real = case.subject, cast(TableDataset, case.data)
     fake, notes = drawn(subject, real), list(subject.notes)
     held = asked.get("held_out")
-    if held is None and subject.run is not None and (held := subject.run.record.get("held_out")) is not None:
+    if held is None and subject.run is not None and (known := subject.run.record.get("held_out")) is not None:
         try:
-            check_unseen(real, held)
+            check_unseen(real, known)
+            held = known
         except InputError as error:  # moved or changed since: what can be said without it is said
-            notes, held = [*notes, f"what the run held out cannot be used: {error}"], None
+            notes = [*notes, f"what the run held out cannot be used: {error}"]
     found = records(real, fake, cast(Asked, {**asked, "held_out": held}), notes, quick=quick)
     if subject.run is not None and shown:
         _keep_drawn(subject, real, fake)

@@ -79,7 +79,8 @@ class Window:
         coverage = _share((to_real <= self.radius).any(0)) / coverage_null(len(self.real), len(self.fake), K)
         reach = _share((to_real <= self.wide).any(0)) / coverage_null(len(self.real), len(self.fake), self.many)
         recall = _share((to_real <= own[:, -1:] * ALIKE).any(0)) / max(recall_null, 1e-9)
-        duplicates = max(0.0, _share(own[:, 0] <= scale) - usual)
+        beyond = max(0.0, _share(own[:, 0] <= scale) - usual)
+        duplicates = beyond / max(1 - usual, 0.5)  # chance is not blown up where nearly all real samples repeat
         return {
             "coverage": coverage,
             "recall": recall,

@@ -23,6 +23,7 @@ from tightrope.scarce.classifier import balanced_accuracy
 
 BOOSTING, LINEAR = "gradient boosting", "linear model"
 LEARNERS = (BOOSTING, LINEAR)  # the first one decides
+TREES = 100  # of boosting, a class
 NEIGHBOURS = 5  # of SMOTE (Chawla et al. 2002), fewer where a class has fewer rows
 MISSING_EXTRA = 'augment needs scikit-learn and imbalanced-learn for tables: pip install "tightrope[tables]".'
 
@@ -64,7 +65,7 @@ def _model(learner: str, train: Coded, classes: bool, weighted: bool, seed: int)
             else linear_model.Ridge(random_state=seed)
         )
     kind = ensemble.HistGradientBoostingClassifier if classes else ensemble.HistGradientBoostingRegressor
-    return kind(categorical_features=ordinal(train, train)[1], random_state=seed, **weights)
+    return kind(max_iter=TREES, categorical_features=ordinal(train, train)[1], random_state=seed, **weights)
 
 
 def smote(train: Coded, target: str, groups: Int[np.ndarray, " n"], wanted: Mapping[int, int], seed: int) -> Coded:

@@ -16,6 +16,8 @@ import torch
 from tightrope.core.errors import InputError
 from tightrope.metrics.intervals import Interval, bootstrap
 
+STUDENT = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # 97.5 % quantiles of t by degrees of freedom
+NORMAL = 1.96
 AGAINST = "Do not use synthetic data here"
 
 
@@ -77,6 +79,7 @@ def outcome(
         generated: the ways that take what a GAN makes.
         repeated: rows tested on / rows learned from, where all seeds split the same rows. Their scores are then alike, and
             intervals are wider by sqrt(1 + s * repeated) (Nadeau and Bengio 2003, section 3). 0: every seed has its own rows.
+            Few seeds make them wider still, as Student's t does: resampling a handful says too little of their spread.
         made: what the GAN makes, as words call it.
 
     Raises:
@@ -86,7 +89,7 @@ def outcome(
     plain, ours = [way for way in ways if way not in generated], [way for way in ways if way in generated]
     if not plain or not ours:
         raise InputError("outcome: a comparison needs a seed, a way with a GAN and one without.")
-    wider = math.sqrt(1 + len(scores) * repeated)
+    wider = math.sqrt(1 + len(scores) * repeated) * few(len(scores))
     means = {way: statistics.fmean(each[way] for each in scores) for way in ways}
     baseline, best = (max(some, key=means.__getitem__) for some in (plain, ours))
     lines = [
@@ -103,6 +106,13 @@ def outcome(
     enough = len(scores) > 1 and gain.low > 0
     words = _words(figure, means, (baseline, best), gain, enough, len(scores), made)
     return Outcome(figure, len(scores), lines, baseline, best, enough, words, tuple(notes))
+
+
+def few(seeds: int) -> float:
+    """How much wider than its bootstrap interval that of a mean of few values is: t / normal * sqrt(s / (s - 1))."""
+    if not 1 < seeds <= len(STUDENT) + 1:
+        return 1.0
+    return STUDENT[seeds - 2] / NORMAL * math.sqrt(seeds / (seeds - 1))
 
 
 def paired(values: Sequence[float], wider: float = 1.0) -> Interval:

@@ -153,9 +153,10 @@ def with_target(name: str, cells: Cells, codec: Codec, schema: Schema, target: s
     counts = np.bincount(rows.groups, minlength=len(rows.classes))
     if classes and counts.min() < LEAST:
         few = int(counts.argmin())
+        many = f"{counts[few]} row{'' if counts[few] == 1 else 's'}"
         raise InputError(
-            f"--target {target}: class {rows.classes[few]!r} has {counts[few]} row{'s' * (counts[few] != 1)}; at least {LEAST} "
-            "of each are needed to test on rows kept apart, so collect more or leave the class out."
+            f"--target {target}: class {rows.classes[few]!r} has {many}; at least {LEAST} of each are needed to test on rows "
+            "kept apart, so collect more or leave the class out."
         )
     if counts.min() < LEAST:
         raise InputError(

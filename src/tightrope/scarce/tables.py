@@ -13,7 +13,7 @@ import dataclasses
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
@@ -21,17 +21,15 @@ from jaxtyping import Bool
 from tightrope.core.errors import InputError
 from tightrope.core.seeds import derive
 from tightrope.metrics.tables.columns import Coded, Columns, coded, joined
-from tightrope.metrics.tables.mixed import nearest_rows
-from tightrope.metrics.tables.privacy import Distances, NearCopies, authentic_rows, near_copies
 from tightrope.scarce import outcome as outcomes
 from tightrope.scarce.learners import LEARNERS, figures, smote
+from tightrope.scarce.memorised import Audit, audit
 from tightrope.scarce.outcome import Outcome
 from tightrope.scarce.rows import Cells, Maker, Rows, below
 
 AMOUNTS = (0.0, 0.5, 1.0, 2.0)  # rows of each class after filling up / those of the largest; of a number, rows added / rows
 FOLDS = 2
 TEST = 0.3  # of the rows, kept apart by each seed
-SURE = 2.58  # standard errors: one table in 200 is refused by chance
 
 
 class Way(NamedTuple):
@@ -119,63 +117,6 @@ def pool(rows: Rows, maker: Maker, seed: int, amount: float = AMOUNTS[-1]) -> Po
     keep = (~copied).nonzero()[0]
     kept = {name: [column[i] for i in keep.tolist()] for name, column in cells.items()}
     return Pool(kept, columns.take(keep) if len(keep) else None, copied)
-
-
-# ---------------------------------------------------------------- memorisation
-@dataclasses.dataclass(frozen=True, eq=False)
-class Audit:
-    """What was found of generated rows.
-
-    Attributes:
-        near: near copies; the null is of training rows beside the others.
-        authentic: share of what is left that is farther from its training row than that one from its own nearest.
-        authentic_null, tolerance: the same of one half of the training rows beside the other, and how far below it chance goes.
-    """
-
-    near: NearCopies
-    authentic: float
-    authentic_null: float
-    tolerance: float
-
-    @property
-    def copied(self) -> Bool[np.ndarray, " m"]:
-        """Rows that are nearer to a training row than 99 % of training rows are to another one."""
-        return self.near.rows
-
-    @property
-    def fails(self) -> str:
-        """Why nothing may be written, or nothing."""
-        if self.near.caught:
-            share, null = self.near.share.value, self.near.null.value
-            return f"{share:.1%} of the generated rows are near copies of real ones, where chance makes {null:.1%}."
-        if self.authentic < self.authentic_null - self.tolerance:
-            return (
-                f"the generated rows lie too near to the real ones ({self.authentic:.0%} authentic, fresh ones would be "
-                f"{self.authentic_null:.0%})."
-            )
-        return ""
-
-    def record(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "generated": len(self.copied), "copies_dropped": int(self.copied.sum()), "near": self.near.share.value,
-            "near_null": self.near.null.value, "p": self.near.p, "authentic": self.authentic,
-            "authentic_null": self.authentic_null, "refused": self.fails,
-        }  # fmt: skip
-
-
-def audit(real: Columns, made: Columns) -> Audit:
-    """Look for training rows among generated ones. What a fresh row would show, each training row beside all others shows."""
-    a, f = coded(real, made)
-    found = Distances(nearest_rows(a, f, a).distance[:, 0], nearest_rows(a, a, a, apart=True).distance[:, 0])
-    near = near_copies(a, a, f, found=found)
-    left = f.take(~near.rows)
-    order = np.random.default_rng(0).permutation(len(a))
-    halves = [a.take(order[: len(a) // 2]), a.take(order[len(a) // 2 :])]
-    null = float(np.concatenate([authentic_rows(halves[0], halves[1]), authentic_rows(halves[1], halves[0])]).mean())
-    safe = (null * len(a) + 2) / (len(a) + 4)
-    error = math.sqrt(safe * (1 - safe) * (1 / len(a) + 1 / max(1, len(left))))
-    return Audit(near, float(authentic_rows(a, left).mean()) if len(left) else 0.0, null, SURE * error)
 
 
 # ---------------------------------------------------------------- comparing
