@@ -58,4 +58,4 @@ def test_json_and_text_say_the_recommendation(
     assert record["recommended"] is False and record["written"] is None and (out / "report.html").exists()
     assert main(["augment", str(table), "--target", "ill", "--seeds", "2", "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    assert record["recommendation"] in said and "Do not use synthetic data here" in said and str(out / "outcome.json") in said
+    assert record["recommendation"] in said and said.count("Do not use") == 1 and str(out / "outcome.json") in said

@@ -9,6 +9,7 @@ OUT/trials.jsonl    a line a seed: where it stopped, the same call goes on
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -89,7 +90,7 @@ def augment_table(data: str | Path, target: str, job: Job, maker: Maker | None =
     if job.out is not None and "synthetic" in whole.cells:
         raise InputError(f"{data}: has a column `synthetic` already; rename it, since it says which rows are generated.")
     make = maker or rows.gan(job.each())
-    key = {"data": whole.name, "rows": len(whole), "target": target, "minutes": job.minutes, "seeds": job.seeds}
+    key = {"data": whole.name, "rows": len(whole), "target": target, "minutes": job.each(), "sha256": _digest(whole.cells)}
     kept, trials = _kept(job, key), []
     for seed in range(job.seeds):
         if seed not in kept:
@@ -133,7 +134,12 @@ def augment_pictures(data: str | Path, job: Job) -> Found:
     """
     whole = picture_room.pictures(data_room.load(data))
     minutes = job.each(PICTURE_MINUTES) or 1.0
-    key = {"data": Path(data).name, "pictures": len(whole), "minutes": job.minutes, "seeds": job.seeds}
+    key = {
+        "data": Path(data).name,
+        "pictures": len(whole),
+        "minutes": minutes,
+        "sha256": _digest(whole.images.numpy().tobytes().hex()),
+    }
     kept = _kept(job, key)
     for seed in range(job.seeds):
         if seed not in kept:
@@ -198,6 +204,11 @@ def _counted(job: Job, before: int) -> Callable[[], None]:
     """Tells of one training more each time."""
     done = iter(range(before + 1, job.trainings + 1))
     return lambda: job.told(next(done), job.trainings)
+
+
+def _digest(content: Any) -> str:
+    """The data, so that trials of other data are not taken for these."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _kept(job: Job, key: Mapping[str, Any]) -> dict[int, dict[str, Any]]:

@@ -133,8 +133,10 @@ def _words(
             f"reaches {means[baseline]:.3f}; the gain is {span}."
         )
     how = "is worse" if gain.high < 0 else "cannot be told from it" if seeds > 1 else "was tried once, which tells nothing"
+    against = f"Do not use the GAN's {made} here" if baseline == "SMOTE" else AGAINST  # whose rows are synthetic too
+    do = "learn from the examples as they are" if baseline == "none" else f"use {baseline}"
     return (
-        f"{AGAINST}: {baseline} reaches a {figure} of {means[baseline]:.3f}, and {best} {how} ({span}); use {baseline} "
+        f"{against}: {baseline} reaches a {figure} of {means[baseline]:.3f}, and {best} {how} ({span}); {do} "
         "or collect more examples."
     )
 

@@ -30,7 +30,7 @@ STYLE = """
 def write(path: Path, title: str, main: Outcome, others: Sequence[Outcome], record: Mapping[str, Any]) -> Path:
     """Write the page atomically and return its path."""
     good = "good" if main.recommended else "bad"
-    verdict = "Augment" if main.recommended else "Do not"
+    verdict = "Augment" if main.recommended else "Against"
     notes = "".join(f'<p class="note">{esc(note)}</p>' for note in main.notes)
     facts = {
         key: value for key, value in record.items() if key not in ("outcome", "others", "recommended", "recommendation", "data")
@@ -67,12 +67,13 @@ def _other(outcome: Outcome) -> str:
 
 def chart(outcome: Outcome) -> str:
     """A row a way, the best on top: its mean with its interval, and its gain in words."""
-    low, high = min(line.mean.low for line in outcome.lines), max(line.mean.high for line in outcome.lines)
+    least = -1.0 if outcome.figure.startswith("R2") else 0.0  # an interval of few seeds may go beyond what can be
+    low, high = max(least, min(x.mean.low for x in outcome.lines)), min(1.0, max(x.mean.high for x in outcome.lines))
     room = max(high - low, 1e-6)
     low, high = low - MARGIN * room, high + MARGIN * room
 
     def x(value: float) -> float:
-        return NAMES + (value - low) / (high - low) * (WIDE - NAMES - FIGURES)
+        return NAMES + min(1.0, max(0.0, (value - low) / (high - low))) * (WIDE - NAMES - FIGURES)
 
     tall = TALL * (len(outcome.lines) + 1)
     base = x(next(line.mean.value for line in outcome.lines if line.way == outcome.baseline))
