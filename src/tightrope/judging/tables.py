@@ -79,7 +79,7 @@ def _values(column: Column, cells: Sequence[str], missing: Sequence[str]) -> np.
 
 def read_like(codec: Codec, path: str | Path) -> tuple[Columns, list[str]]:
     """Another table with the columns of this one, and what has to be said of it."""
-    source = source_of(str(path))
+    source, _ = source_of(str(path))
     read: dict[str, list[str]] = {name: [] for name in source.columns}
     for chunk in source.chunks():
         for name, cells in zip(source.columns, chunk, strict=True):

@@ -229,4 +229,4 @@ def _keep(job: Job, key: Mapping[str, Any], trial: Mapping[str, Any]) -> None:
     if job.out is not None:
         job.out.mkdir(parents=True, exist_ok=True)
         with (job.out / TRIALS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"of": key, "trial": trial}) + "\n")
+            file.write("\n" + json.dumps({"of": key, "trial": trial}) + "\n")  # apart from a line that was cut short

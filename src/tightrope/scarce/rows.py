@@ -23,8 +23,8 @@ from tightrope.core.files import write_atomically
 from tightrope.data.tables.columns import CATEGORIES, NUMBERS
 from tightrope.data.tables.dataset import TableDataset
 from tightrope.data.tables.encoding import Codec
-from tightrope.data.tables.loading import PREFIX, _parts, _source
-from tightrope.data.tables.schema import Schema, near, read_schema
+from tightrope.data.tables.loading import PREFIX, source_of
+from tightrope.data.tables.schema import Schema, near
 from tightrope.judging.tables import columns_of_cells
 from tightrope.metrics.tables.columns import CATEGORY, Columns
 from tightrope.options import Options
@@ -116,9 +116,7 @@ def load(data: str | Path, target: str) -> Rows:
     """
     name = PREFIX + str(data).removeprefix(PREFIX)
     dataset = cast(TableDataset, data_room.load(name))
-    path, asked, schema_file = _parts(name.removeprefix(PREFIX))
-    schema = read_schema(schema_file) if schema_file else Schema(where=str(path))
-    source = _source(path, asked, schema)
+    source, schema = source_of(name)
     if target not in source.columns:
         raise InputError(
             f"--target {target}: {dataset.name} has no such column; {near(target, source.columns)}.".replace("?.", "?")

@@ -34,10 +34,11 @@ def load_rows(name: str, root: Path | None = None, progress: Callable[[int, int]
     return TableDataset(folder, record, name=_stem(path), source={"data": PREFIX + place + written})
 
 
-def source_of(name: str) -> Source:
-    """The cells of a table by the name above, before anything is made of them."""
-    path, asked, schema = _parts(name.removeprefix(PREFIX))
-    return _source(path, asked, read_schema(schema) if schema else Schema(where=shown(path)))
+def source_of(name: str) -> tuple[Source, Schema]:
+    """The cells of a table by the name above, before anything is made of them, and what is said of its columns."""
+    path, asked, file = _parts(name.removeprefix(PREFIX))
+    schema = read_schema(file) if file else Schema(where=shown(path))
+    return _source(path, asked, schema), schema
 
 
 def is_table(name: str) -> bool:
