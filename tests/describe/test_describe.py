@@ -12,6 +12,7 @@ from tightrope.describe import describe
 from tightrope.describe.arithmetic import Flops, Kept
 from tightrope.describe.layers import Passing, layers_of
 from tightrope.report.described import Description
+from toys import SHAPES, ToyDataset
 
 GREY = DataSpec(modality="images", shape=(1, 32, 32), classes=("a", "b", "c"))
 
@@ -21,9 +22,7 @@ PLANE = DataSpec(modality="points", shape=(2,))
 def toy(name: str, **fields: object) -> Description:
     header = recipes.header(name)
     modality = header.modalities[0]
-    shape, given = (2,) if modality == "points" else (3, 16, 16), modality in ("pairs", "unpaired")
-    spec = DataSpec(modality=modality, shape=shape, classes=() if given else ("a", "b"), given=shape if given else ())
-    return describe(name, spec, "toy", fields)
+    return describe(name, ToyDataset(SHAPES[modality], modality=modality).spec, "toy", fields)
 
 
 def test_flops_of_dcgan_by_hand() -> None:

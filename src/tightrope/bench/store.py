@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 from tightrope.bench.protocol import Result
+from tightrope.core.files import append_line
 
 NAME = "results.jsonl"
 
@@ -31,25 +31,7 @@ def read(folder: Path) -> list[Result]:
 def append(folder: Path, result: Result) -> None:
     """One line, in one write, flushed to the disk."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / NAME
-    line = json.dumps(_plain(result.to_json()), ensure_ascii=False, allow_nan=False) + "\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    try:
-        if _torn(path):
-            line = "\n" + line
-        os.write(descriptor, line.encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _torn(path: Path) -> bool:
-    """True where the last line has no end."""
-    with open(path, "rb") as file:
-        if not file.seek(0, os.SEEK_END):
-            return False
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
+    append_line(folder / NAME, json.dumps(_plain(result.to_json()), ensure_ascii=False, allow_nan=False))
 
 
 def _plain(value: Any) -> Any:

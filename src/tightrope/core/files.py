@@ -77,3 +77,25 @@ def remove_partials(folder: Path) -> None:
     """Delete what an earlier, killed process left half-written."""
     for leftover in folder.glob(f"*{PARTIAL}"):
         leftover.unlink(missing_ok=True)
+
+
+def append_line(path: Path, line: str) -> None:
+    """One line in one write, flushed to the disk, and apart from one before it that a killed process left without its end."""
+    text = line + "\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        if _torn(path):
+            text = "\n" + text
+        os.write(descriptor, text.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _torn(path: Path) -> bool:
+    """True where the last line has no end."""
+    with open(path, "rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"

@@ -110,9 +110,8 @@ class CTGAN:
 
 
 def _known(batch: Batch) -> Tensor:
-    """What `drawn` said, which is of every row."""
-    assert batch.labels is not None
-    return batch.labels
+    """What `drawn` said; nothing, where a batch comes from elsewhere."""
+    return torch.full_like(batch.real, float("nan")) if batch.labels is None else batch.labels
 
 
 def frequencies(spec: DataSpec) -> list[Tensor]:

@@ -18,7 +18,7 @@ from typing import Any
 from tightrope import __version__
 from tightrope import data as data_room
 from tightrope.core.errors import InputError
-from tightrope.core.files import write_json
+from tightrope.core.files import append_line, write_json
 from tightrope.core.seeds import derive
 from tightrope.scarce import images, makers, page, rows, tables
 from tightrope.scarce import pictures as picture_room
@@ -228,5 +228,4 @@ def _kept(job: Job, key: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
 def _keep(job: Job, key: Mapping[str, Any], trial: Mapping[str, Any]) -> None:
     if job.out is not None:
         job.out.mkdir(parents=True, exist_ok=True)
-        with (job.out / TRIALS).open("a", encoding="utf-8") as file:
-            file.write("\n" + json.dumps({"of": key, "trial": trial}) + "\n")  # apart from a line that was cut short
+        append_line(job.out / TRIALS, json.dumps({"of": key, "trial": trial}))
