@@ -20,6 +20,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+MOST = 100  # epochs of a run that measures their cost
+
 
 def fitted(name: str, table: pd.DataFrame, discrete: list[str], epochs: int, seed: int) -> tuple[Any, float]:
     """A model of so many epochs, its other arguments at their defaults, and its CPU seconds."""
@@ -33,8 +35,10 @@ def fitted(name: str, table: pd.DataFrame, discrete: list[str], epochs: int, see
 
 def cost(name: str, table: pd.DataFrame, discrete: list[str]) -> tuple[float, float]:
     """CPU seconds of the start and of an epoch."""
-    short, long = (fitted(name, table, discrete, epochs, 0)[1] for epochs in (1, 6))
-    epoch = max(1e-3, (long - short) / 5)
+    short, many = fitted(name, table, discrete, 1, 0)[1], 6
+    while (long := fitted(name, table, discrete, many, 0)[1]) < 1.3 * short and many < MOST:  # else noise is measured
+        many *= 2
+    epoch = max(1e-3, (long - short) / (many - 1))
     return max(0.0, short - epoch), epoch
 
 
