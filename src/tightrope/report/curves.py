@@ -9,7 +9,14 @@ from typing import Any
 from tightrope.report.records import Record, number, part, scalars, whole
 
 LIMIT = 3000  # points a curve; beyond it an even choice is drawn, with every extreme and every value that is no number
-TITLES = {"samples": "Samples, as training saw them", "balance": "Balance of the players"}
+TITLES = {
+    "samples": "Samples, as training saw them",
+    "balance": "Balance of the players",
+    "grad": "Gradients of the players",
+    "update": "Updates of the players",
+    "spectrum": "Spectra of the players",
+    "critic": "What D says",
+}
 PAIR = re.compile(r"(?<![a-z])real(?![a-z])")
 Columns = dict[str, list[float | None]]
 
@@ -98,10 +105,11 @@ def _histories(metrics: list[Record]) -> dict[str, list[tuple[int, float]]]:
 
 def _groups(names: list[str], metrics: list[str]) -> list[dict[str, Any]]:
     """Charts in the order people read them: metrics, each player, speed and memory, knobs."""
+    moved = {name.split("/")[1] for name in names if name.startswith("update/")}  # the players, where a gauge told of them
     players = dict.fromkeys(name.split("/")[0] for name in names if "/" in name and not name.startswith("knob/"))
     groups = [{"title": "Metrics over the run", "charts": [[name] for name in metrics]}]
     for player in players:
-        title = TITLES.get(player, f"Player {player}")
+        title = TITLES.get(player, f"Player {player}" if player in moved or not moved else f"Phase {player}")
         groups.append({"title": title, "charts": _pairs([n for n in names if n.startswith(f"{player}/")])})
     loose = [[n] for n in names if "/" not in n and n not in ("speed", "memory_mb")]
     groups.append({"title": "Other terms and signals", "charts": loose})

@@ -125,5 +125,5 @@ def frame(seen: int, image: Image.Image, quality: int | None = None, scale: floa
 
 
 def pixelated(record: Record) -> bool:
-    """Whether single pixels are what people want to see: yes for images, no for scatter plots."""
-    return bool(part(record, "data", "spec").get("modality", "images") != "points")
+    """Whether single pixels are what people want to see: yes for images, no for scatter plots and charts."""
+    return part(record, "data", "spec").get("modality", "images") not in ("points", "table")

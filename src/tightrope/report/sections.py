@@ -67,6 +67,8 @@ def tiles(run: Record, facts: Record, folder: Path) -> str:
 def _size(shape: Any, modality: Any) -> tuple[str, str]:
     if not isinstance(shape, list) or not shape:
         return "Sample size", "–"
+    if modality == "table":
+        return "Numbers of an encoded row", f"{shape[0]:,}"
     if modality != "points" and len(shape) == 3:
         return f"Image size, {'colour' if shape[0] == 3 else 'grey' if shape[0] == 1 else f'{shape[0]} channels'}", (
             f"{whole(shape[2])}\u202f×\u202f{whole(shape[1])}"

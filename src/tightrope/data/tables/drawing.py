@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt8
 from PIL import Image, ImageDraw, ImageFont
@@ -44,7 +46,7 @@ def marginals_of(
 def _chart(draw: ImageDraw.ImageDraw, corner: tuple[int, int], name: str, bars: Marginal) -> None:
     left, top = corner[0] + MARGIN, corner[1] + TITLE + 4
     width, height = WIDTH - 2 * MARGIN, HEIGHT - TITLE - FOOT - 12
-    draw.text((left, corner[1] + 4), _fitting(name, width, LETTERS), INK, ImageFont.load_default(LETTERS))
+    draw.text((left, corner[1] + 4), _fitting(name, width, LETTERS), INK, _font(LETTERS))
     edges = _edges(bars, left, width)
     top_share = max(float(max(bars.real.max(), bars.made.max())), 1e-9)
     floor = top + height
@@ -90,7 +92,7 @@ def _outline(
 
 def _feet(draw: ImageDraw.ImageDraw, edges: list[tuple[int, int]], bars: Marginal, y: int) -> None:
     """Names below: of the first and the last interval, and of single values where they fit."""
-    font = ImageFont.load_default(SMALL)
+    font = _font(SMALL)
     if bars.cut:
         draw.text((edges[0][0], y), _fitting(bars.names[0], WIDTH // 3, SMALL), PALE, font)
         last = _fitting(bars.end, WIDTH // 3, SMALL)
@@ -103,9 +105,15 @@ def _feet(draw: ImageDraw.ImageDraw, edges: list[tuple[int, int]], bars: Margina
         draw.text(((start + stop) / 2 - font.getlength(text) / 2, y), text, PALE, font)
 
 
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+@functools.lru_cache(4096)  # a preview at every tick has the same names
 def _fitting(text: str, width: float, size: int) -> str:
     """As much of a text as there is room for."""
-    font = ImageFont.load_default(size)
+    font = _font(size)
     text = "".join(c if c.isprintable() else " " for c in text)
     while text and font.getlength(text) > width:
         text = text[:-1]
