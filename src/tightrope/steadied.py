@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tightrope.augment import augment
-from tightrope.core.game import Batch, Knobs, Networks, Phase, Play, Recipe, Terms
+from tightrope.core.game import Batch, Knobs, Networks, Phase, Play, Recipe, Terms, told
 from tightrope.core.hyper import fields
 from tightrope.core.spec import DataSpec
 from tightrope.networks.layers.batch import MinibatchDiscrimination, MinibatchStd
@@ -134,7 +134,7 @@ class Steadied:
         return found.repeat_interleave(len(x) // len(found))
 
     def _made(self, nets: Networks, batch: Batch) -> Float[Tensor, "n *x"]:
-        return self.inner.sample(nets, batch.z, batch.labels if self.inner.CONDITIONAL or self.inner.COMPLETES else None)
+        return self.inner.sample(nets, batch.z, told(self.inner, batch.labels))
 
     def _penalties(self, nets: Networks, batch: Batch, fake: Tensor, knobs: Knobs) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """D's logits on reals and fakes, and both penalties."""

@@ -15,7 +15,7 @@ from tightrope.core.spec import DataSpec
 if TYPE_CHECKING:
     from tightrope.core.data import Dataset
 
-__all__ = ["Adam", "Batch", "Knobs", "Networks", "Phase", "Play", "Recipe", "Rule", "Terms", "alternating"]
+__all__ = ["Adam", "Batch", "Knobs", "Networks", "Phase", "Play", "Recipe", "Rule", "Terms", "alternating", "told"]
 
 Networks = Mapping[str, nn.Module]  # player's name -> its network
 
@@ -43,6 +43,11 @@ class Batch:
     def given(self) -> Tensor:
         """The pictures to be translated, (N, *given): the latents of a game that translates."""
         return self.z
+
+
+def told(recipe: Recipe, labels: Tensor | None) -> Tensor | None:
+    """Labels as the recipe's `sample` takes them: None for one that makes samples without."""
+    return labels if recipe.CONDITIONAL or recipe.COMPLETES else None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

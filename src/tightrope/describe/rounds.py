@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from tightrope.core.game import Batch, Knobs, Networks, Phase, Terms
+from tightrope.core.game import Batch, Knobs, Networks, Phase, Terms, told
 from tightrope.core.given import latents
 from tightrope.core.spec import DataSpec
 from tightrope.describe.arithmetic import Flops, Kept
@@ -69,7 +69,7 @@ class Table:
     def sample(self, size: int) -> int:
         """FLOPs of drawing `size` samples."""
         batch = self._batch(0, size)
-        labels = batch.labels if self.recipe.CONDITIONAL or self.recipe.COMPLETES else None
+        labels = told(self.recipe, batch.labels)
         self.game.average.update(0.0, size)
         with torch.no_grad(), Flops() as flops:
             self.recipe.sample(self.game.average.nets, batch.z, labels)

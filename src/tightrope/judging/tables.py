@@ -222,7 +222,8 @@ def _refuse(asked: Asked) -> None:
 
 def _keep_drawn(subject: Subject, real: TableDataset, fake: Columns) -> None:
     """What the report draws, beside the run."""
-    a, b = coded(columns(real.codec, np.asarray(real.packed)), fake)
+    index = spread_index(len(real), MOST_REAL).numpy()
+    a, b = coded(columns(real, np.asarray(real.packed[index])), fake)
     rows = real.codec.cells(real.modality.to_array(subject.at(torch.arange(min(ROWS, subject.count)))))
     views = {"marginals": overlays.marginals(a, b), "association": overlays.association(a, b), "clouds": overlays.clouds(a, b)}
     (subject.home / "judged").mkdir(exist_ok=True)

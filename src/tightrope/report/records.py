@@ -40,6 +40,15 @@ def read_run(run: Path) -> Record:
     return record
 
 
+def read_record(path: Path) -> Record:
+    """A record beside the run; {} where there is none or it is damaged."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
 def read_lines(path: Path) -> list[Record]:
     """Every JSON object of a file with one a line; lines cut short by a crash are left out. [] when there is no file."""
     try:

@@ -5,11 +5,10 @@ It draws what `tightrope evaluate` left in the run's folder `judged`, and the re
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tightrope.report import tables
-from tightrope.report.records import Record, part, whole
+from tightrope.report.records import Record, part, read_record, whole
 from tightrope.report.words import esc
 
 FOLDER, RECORD = "judged", "table.json"
@@ -18,7 +17,7 @@ READER = "rows as a file holds them"  # the extractor of these records
 
 def section(run: Path, metrics: list[Record]) -> str:
     """The report's section, or nothing where the run makes no table or was not judged."""
-    found = _read(run / FOLDER / RECORD)
+    found = read_record(run / FOLDER / RECORD)
     scores = tables.figures(_newest(metrics))
     if not found and not scores:
         return ""
@@ -50,12 +49,3 @@ def _newest(metrics: list[Record]) -> list[Record]:
         if part(entry, "protocol").get("extractor") == READER:
             latest[str(entry["name"])] = entry
     return list(latest.values())
-
-
-def _read(path: Path) -> Record:
-    """The record; {} where there is none or it is damaged."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}

@@ -116,13 +116,13 @@ def _bars(column: Record) -> str:
     lines = ""
     for i, (level, p, q) in enumerate(zip(column["levels"], real, fake, strict=True)):
         y = i * ROW + 2
-        gone = ' class="bad"' if p and not q else ""
+        gone = " bad" if p and not q else ""
         lines += (
             f'<text class="tick" x="{LABEL - 8}" y="{y + 12}" text-anchor="end"><title>{esc(level)}</title>{esc(_clipped(level))}</text>'
             f'<rect class="real" x="{LABEL}" y="{y}" width="{room * p / top:.1f}" height="7.5"/>'
             f'<rect class="fake" x="{LABEL}" y="{y + 8.5}" width="{room * q / top:.1f}" height="7.5"/>'
-            f'<text x="{WIDE}" y="{y + 12}" text-anchor="end"><tspan class="tick">{_percent(p)}</tspan>'
-            f"<title{gone}>real {_percent(p)}, generated {_percent(q)}</title></text>"
+            f'<text x="{WIDE}" y="{y + 12}" text-anchor="end"><tspan class="tick{gone}">{_percent(p)}</tspan>'
+            f"<title>real {_percent(p)}, generated {_percent(q)}</title></text>"
         )
     tall = len(real) * ROW + 2
     return f'<svg viewBox="0 0 {WIDE} {tall}" role="img" aria-label="{esc(column["name"])}, real and generated">{lines}</svg>'
@@ -137,7 +137,7 @@ def _percent(share: float) -> str:
     if not math.isfinite(share):
         return "–"
     if 0 < share < 0.001:
-        return "<0.1\u202f%"
+        return "&lt;0.1\u202f%"  # as HTML
     return f"{100 * share:.1f}\u202f%" if share < 0.1 else f"{100 * share:.0f}\u202f%"
 
 

@@ -6,13 +6,12 @@ run's folder `judged`.
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from tightrope.report import pictures
-from tightrope.report.records import Record, number, part, whole
+from tightrope.report.records import Record, number, part, read_record, whole
 from tightrope.report.words import count, esc, measured
 
 FOLDER, RECORD = "judged", "cases.json"
@@ -87,7 +86,7 @@ def _gain(entry: Record, usual: float) -> str:
 # ---------------------------------------------------------------- cases
 def cases(run: Path) -> str:
     """Every case as a strip of the picture given, made and wanted, under its rank."""
-    record = _read(run / FOLDER / RECORD)
+    record = read_record(run / FOLDER / RECORD)
     listed = record.get("cases")
     found = [case for case in listed if isinstance(case, dict)] if isinstance(listed, list) else []
     columns = [str(name) for name in record.get("columns") or []]
@@ -101,15 +100,6 @@ def cases(run: Path) -> str:
         figures = "".join(_case(case, parts, columns, key) for case, parts in shown if str(case.get("rank")) == rank)
         blocks += f'<h3>{TITLES.get(rank, esc(rank))}</h3><div class="cases{" large" if large else ""}">{figures}</div>'
     return f'<div class="card gallery {"smooth" if large else "pixelated"}">{_about(record, key)}{blocks}</div>'
-
-
-def _read(path: Path) -> Record:
-    """The record; {} where there is none or it is damaged."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _about(record: Record, key: Any) -> str:

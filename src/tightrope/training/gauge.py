@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from tightrope.core import seeds
 from tightrope.core.data import Dataset
+from tightrope.core.game import told
 from tightrope.training.game import Game
 from tightrope.training.meter import Meter
 
@@ -93,7 +94,7 @@ class Gauge:
                 means[name] = held_out.logits(game.nets, x, None if labels is None else game.engine.bring(labels)).float()
             z = game.engine.bring(game.recipe.latents(self._judged, dice))
             asked = labels if labels is None else game.engine.bring(labels)
-            fake = game.recipe.sample(game.average.nets, z, asked if game.recipe.CONDITIONAL or game.recipe.COMPLETES else None)
+            fake = game.recipe.sample(game.average.nets, z, told(game.recipe, asked))
             means["fake"] = held_out.logits(game.nets, fake, asked).float()
         for module, mode in modes.items():
             module.training = mode

@@ -16,7 +16,7 @@ from tightrope.core.given import latents
 from tightrope.training.engine import PRECISIONS, Engine
 from tightrope.training.game import Game
 
-SAMPLES = 16  # of the probing batch
+SAMPLES = 16  # of the probing batch of pictures
 GAIN = 1.15  # bf16 has to be this much faster to be chosen
 PATIENCE = 0.3  # seconds a precision
 
@@ -25,9 +25,7 @@ def measure(recipe: Recipe, dataset: Dataset, engine: Engine, precisions: Sequen
     """Samples a second of one round in each of some precisions, on throw-away networks."""
     game = Game(recipe, dataset.spec, Engine(str(engine.device)), seed=0)
     pack = getattr(recipe, "pack", 1)  # samples that D judges together
-    most = (
-        recipe.batch if dataset.modality.exact else SAMPLES
-    )  # rows and points are cheap, and their speed is that of whole batches
+    most = recipe.batch if dataset.modality.exact else SAMPLES  # rows and points are cheap, and as fast as their batch is large
     size = -(-max(2, min(most, recipe.batch)) // pack) * pack
     index = torch.arange(size) % len(dataset)
     z = latents(recipe, dataset.spec, size, torch.Generator().manual_seed(0))
