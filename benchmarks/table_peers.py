@@ -34,9 +34,10 @@ def fitted(name: str, table: pd.DataFrame, discrete: list[str], epochs: int, see
 
 
 def cost(name: str, table: pd.DataFrame, discrete: list[str]) -> tuple[float, float]:
-    """CPU seconds of the start and of an epoch."""
-    short, many = fitted(name, table, discrete, 1, 0)[1], 6
-    while (long := fitted(name, table, discrete, many, 0)[1]) < 1.3 * short and many < MOST:  # else noise is measured
+    """CPU seconds of the start and of an epoch, after a run that warms the process up."""
+    for _ in range(2):
+        short, many = fitted(name, table, discrete, 1, 0)[1], 6
+    while (long := fitted(name, table, discrete, many, 0)[1]) < 2 * short and many < MOST:  # else noise is measured
         many *= 2
     epoch = max(1e-3, (long - short) / (many - 1))
     return max(0.0, short - epoch), epoch

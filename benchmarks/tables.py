@@ -55,6 +55,7 @@ LOOKED = 5_000  # rows of a table whose distances are measured
 CHUNK = 2_000  # rows made at once
 TICK = 100  # rounds
 BATCH = 500  # of CTGAN, ours and the peer's
+GANS = ("tabular", "ctgan", "peer CTGAN", "peer TVAE")
 BETTER = {"F1/R2": 1, "boosting": 1, "linear": 1, "overall": 1, "shared": 1, "AUC": -1, "distance": 0, "copies": -1, "broken": -1}
 
 
@@ -230,7 +231,7 @@ def figures(table: Table, made: Cells | None, seed: int) -> dict[str, float]:
 def cases(said: argparse.Namespace) -> list[str]:
     if said.steps:
         return [f"ctgan, {said.steps} steps", f"peer CTGAN, {said.steps} steps", "real rows"]
-    equal = [f"{name}, {said.minutes:g} min" for name in ("tabular", "ctgan", "peer CTGAN", "peer TVAE")]
+    equal = [f"{name}, {said.minutes:g} min" for name in said.gans]
     own = ["peer CTGAN, 300 epochs", "peer TVAE, 300 epochs"] if said.own else []
     return [*equal, *own, "SMOTENC", "real rows"]
 
@@ -315,6 +316,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=5.0, help="of CPU time of one thread")
     parser.add_argument("--steps", type=int, help="equal steps of the two CTGANs in place of equal time")
+    parser.add_argument("--gans", nargs="+", choices=GANS, default=list(GANS), help="those of equal time")
     parser.add_argument("--no-own", dest="own", action="store_false", help="leave out the peers at their 300 epochs")
     parser.add_argument("--out", type=Path, default=Path("results.jsonl"))
     parser.add_argument("--json", action="store_true")

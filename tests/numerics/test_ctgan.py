@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from tightrope.core.game import Batch, Knobs
 from tightrope.core.spec import DataSpec
-from tightrope.networks.ctgan import Beside, Conditions, CTGANCritic
+from tightrope.networks.ctgan import Beside, Chain, Conditions, CTGANCritic
 from tightrope.recipes.ctgan import CTGAN, frequencies
 from toys import BLOCKS, ToyDataset, normal
 
@@ -18,14 +18,27 @@ NOTHING = float("nan")
 
 
 def test_a_layer_beside_is_a_linear_layer_of_all() -> None:
-    layer, x, y = Beside([3, 2], 4, 5), normal(6, 3, 0), normal(6, 2, 1)
-    place = torch.tensor([0, 1, 2, 3, 0, 1])
+    layer, x, place = Beside(3, 4, 5), normal(6, 3, 0), torch.tensor([[0, 3], [1, 2], [2, 2], [3, 0], [0, 1], [1, 1]])
     assert layer.table is not None
-    whole = torch.cat([*layer.weights, layer.table.t()], 1)
-    wanted = F.linear(torch.cat([x, y, F.one_hot(place, 4).float()], 1), whole, layer.bias)
-    assert torch.allclose(layer(x, y, place=place), wanted, atol=1e-6)
-    two = F.linear(torch.cat([x, y, F.one_hot(place, 4).float() + F.one_hot(place.flip(0), 4)], 1), whole, layer.bias)
-    assert torch.allclose(layer(x, y, place=torch.stack([place, place.flip(0)], 1)), two, atol=1e-6)
+    wanted = F.linear(
+        torch.cat([x, F.one_hot(place, 4).sum(1).float()], 1), torch.cat([layer.weight, layer.table.t()], 1), layer.bias
+    )
+    assert torch.allclose(layer(x, place), wanted, atol=1e-6)
+    assert torch.allclose(layer(x), F.linear(x, layer.weight, layer.bias))
+
+
+def test_a_chain_is_layers_that_see_all_before_them_and_the_category() -> None:
+    torch.manual_seed(0)
+    chain, z, place = Chain(3, 4, [5, 6, 2]).eval(), normal(7, 3, 0), torch.arange(7) % 4
+    assert chain.table is not None
+    seen, start = z, 0
+    for i, (out, norm) in enumerate(zip(chain.outs, [*chain.norms, None], strict=True)):
+        columns = [w[start - sum(chain.outs[:k]) :][:out] for k, w in enumerate(chain.weights[: i + 1])]
+        weight = torch.cat([*columns, chain.table[:, start : start + out].t()], 1)
+        y = F.linear(torch.cat([seen, F.one_hot(place, 4).float()], 1), weight, chain.bias[start : start + out])
+        assert weight.abs().max() <= weight.shape[1] ** -0.5  # as nn.Linear begins
+        seen, start = y if norm is None else torch.cat([seen, norm(y).relu()], 1), start + out
+    assert torch.allclose(chain(z, place), seen, atol=1e-5)
 
 
 def test_conditions_are_drawn_by_column_and_frequency_and_the_rarest_known_one_is_taken() -> None:

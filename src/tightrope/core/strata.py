@@ -24,17 +24,23 @@ class Strata:
     def __init__(self, blocks: Sequence[Block], codes: Int[Tensor, "n b"]) -> None:
         """`codes`: the value of each sample in each block, from 0."""
         self.blocks = tuple(blocks)
-        self.counts: list[Int64[Tensor, " k"]] = []
-        self._starts: list[Int64[Tensor, " k"]] = []
-        self._order: list[Int[Tensor, " n"]] = []
-        for block, column in zip(self.blocks, codes.T, strict=True):
-            count = torch.bincount(column.long(), minlength=block.size)
-            self.counts.append(count)
-            self._starts.append(count.cumsum(0) - count)
-            self._order.append(column.argsort(stable=True).to(torch.int32))
+        self.counts = [torch.bincount(column.long(), minlength=b.size) for b, column in zip(self.blocks, codes.T, strict=True)]
+        self._order = codes.T.argsort(dim=1, stable=True).to(torch.int32)
+        # of all strata, block by block: how many samples, where in the order, and k + the share of the logarithms up to there
+        sizes = torch.tensor([block.size for block in self.blocks], dtype=torch.long)
+        self._first = sizes.cumsum(0) - sizes
+        flat = [torch.zeros(0, dtype=torch.long), *self.counts]
+        self._count, self._start = torch.cat(flat), torch.cat([count.cumsum(0) - count for count in flat])
+        logarithms = [count.double().log1p().cumsum(0) for count in self.counts]
+        self._ends = torch.cat([flat[0].double(), *[k + ends / ends[-1] for k, ends in enumerate(logarithms)]])
 
-    def draw(self, block: int, values: Int64[Tensor, " m"], generator: torch.Generator) -> Int64[Tensor, " m"]:
-        """A sample for each value of a block (its place in `blocks`), drawn with equal chances from those that have it."""
-        count = self.counts[block][values]
-        within = (torch.rand(len(values), generator=generator, dtype=torch.float64) * count).long()
-        return self._order[block][self._starts[block][values] + within].long()
+    def values(self, blocks: Int64[Tensor, " m"], generator: torch.Generator) -> Int64[Tensor, " m"]:
+        """A value of each block (its place in `blocks`) by the logarithm of its frequency (Xu et al. 2019, section 4.3)."""
+        chance = torch.rand(len(blocks), generator=generator, dtype=torch.float64)
+        return torch.searchsorted(self._ends, blocks + chance, right=True) - self._first[blocks]
+
+    def draw(self, blocks: Int64[Tensor, " m"], values: Int64[Tensor, " m"], generator: torch.Generator) -> Int64[Tensor, " m"]:
+        """A sample for each value of a block, drawn with equal chances from those that have it."""
+        stratum = self._first[blocks] + values
+        within = (torch.rand(len(values), generator=generator, dtype=torch.float64) * self._count[stratum]).long()
+        return self._order[blocks, self._start[stratum] + within].long()

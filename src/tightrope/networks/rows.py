@@ -33,36 +33,44 @@ class Heads(nn.Module):
         hard: one-hots are 0 and 1, and gradients those of the softmax (straight through).
     """
 
-    places: Tensor
-    groups: Tensor
     hot: Tensor
+    group: Tensor
+    groups: Tensor
+    firsts: Tensor
 
     def __init__(self, blocks: Sequence[Block], *, temperature: float = 0.2, drawn: bool = True, hard: bool = False) -> None:
         super().__init__()
         self.temperature, self.drawn, self.hard = temperature, drawn, hard
         hots = [block for block in blocks if block.kind == "onehot"]
-        widest = max((block.size for block in hots), default=0)
+        sizes = torch.tensor([block.size for block in hots], dtype=torch.long)
+        numbers = torch.tensor([place for block in hots for place in range(block.start, block.stop)], dtype=torch.long)
+        firsts, widest = sizes.cumsum(0) - sizes, int(sizes.max()) if hots else 0
         # each group's numbers side by side, filled up with a number that does not exist
-        width = blocks[-1].stop
-        table = [[*range(block.start, block.stop), *[width] * (widest - block.size)] for block in hots]
-        self.register_buffer("groups", torch.tensor(table, dtype=torch.long).reshape(len(hots), widest), persistent=False)
-        numbers = [place for block in hots for place in range(block.start, block.stop)]
-        within = [i * widest + k for i, block in enumerate(hots) for k in range(block.size)]
-        self.register_buffer("hot", torch.tensor(numbers, dtype=torch.long), persistent=False)
-        self.register_buffer("places", torch.tensor(within, dtype=torch.long), persistent=False)
+        places = firsts[:, None] + torch.arange(widest)
+        places = torch.where(torch.arange(widest) < sizes[:, None], places, len(numbers))
+        self.register_buffer("hot", numbers, persistent=False)  # where they are in the row
+        self.register_buffer("group", torch.repeat_interleave(sizes), persistent=False)  # which one-hot each belongs to
+        self.register_buffer("groups", places, persistent=False)
+        self.register_buffer("firsts", firsts, persistent=False)
 
     def forward(self, raw: Rows, z: Float[Tensor, "N Z"]) -> Rows:
         """`z` is the latent that draws."""
         rows = torch.tanh(raw)
         if not len(self.hot):
             return rows
-        logits = raw + dice.gumbel(z, raw.shape[1]) if self.drawn else raw
-        padded = nn.functional.pad(logits / self.temperature, (0, 1), value=float("-inf"))
-        shares = padded[:, self.groups].softmax(2)
-        if self.hard:
-            first = torch.zeros_like(shares).scatter_(2, shares.argmax(2, keepdim=True), 1.0)
-            shares = first + shares - shares.detach()
-        return rows.index_copy(1, self.hot, shares.flatten(1)[:, self.places])
+        logits = raw.index_select(1, self.hot)
+        return rows.index_copy(1, self.hot, self._shares(logits + dice.gumbel(z, len(self.hot)) if self.drawn else logits))
+
+    def _shares(self, logits: Float[Tensor, "N H"]) -> Float[Tensor, "N H"]:
+        """The softmax of each one-hot, or a 1 at its greatest number. Only the greatest are looked for in padded groups."""
+        padded = nn.functional.pad(logits.detach(), (0, 1), value=float("-inf")).index_select(1, self.groups.flatten())
+        top, at = padded.view(len(logits), *self.groups.shape).max(2)
+        first = torch.zeros_like(logits).scatter_(1, at + self.firsts, 1.0) if self.hard else None
+        if first is not None and not logits.requires_grad:
+            return first
+        high = ((logits - top.index_select(1, self.group)) / self.temperature).exp()
+        shares = high / torch.zeros_like(top).index_add(1, self.group, high).index_select(1, self.group)
+        return shares if first is None else first + shares - shares.detach()
 
 
 class Gates(nn.Module):
@@ -82,8 +90,9 @@ class Gates(nn.Module):
     def forward(self, rows: Rows) -> Rows:
         if not len(self.scalars):
             return rows
-        open = nn.functional.pad(rows, (0, 1))[:, self.openers].sum(2)
-        return rows.index_copy(1, self.scalars, rows[:, self.scalars] * open)
+        openers = nn.functional.pad(rows, (0, 1)).index_select(1, self.openers.flatten())
+        open = openers.view(len(rows), *self.openers.shape).sum(2)
+        return rows.index_copy(1, self.scalars, rows.index_select(1, self.scalars) * open)
 
 
 class RowGenerator(nn.Module):

@@ -10,27 +10,20 @@ Expect: `benchmarks/tables.py`. Numbers are split into modes at quantiles, as ma
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from tightrope.core.data import Dataset
+from tightrope.core.data import Dataset, Stratified
 from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms, alternating
 from tightrope.core.hyper import hyper, recipe
 from tightrope.core.spec import DataSpec
-from tightrope.core.strata import Strata
 from tightrope.networks.ctgan import CTGANCritic, CTGANGenerator, asked
 from tightrope.networks.shapes import packed
 from tightrope.objectives import wasserstein
 from tightrope.objectives.shaping import pack
 from tightrope.penalties import interpolated
-
-
-class Stratified(Protocol):
-    """A dataset of rows."""
-
-    strata: Strata
 
 
 @recipe
@@ -74,36 +67,38 @@ class CTGAN:
     def drawn(self, dataset: Dataset, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """Training by sampling (section 4.3): a column by equal chances, of its categories one by the logarithm of its
         frequency, of the rows that have it any. That category is what is known."""
-        strata, blocks = cast(Stratified, dataset).strata, asked(dataset.spec.blocks)
-        known = torch.full((len(index), *dataset.spec.shape), float("nan"))
+        strata, known = cast(Stratified, dataset).strata, torch.full((len(index), *dataset.spec.shape), float("nan"))
+        blocks = asked(dataset.spec.blocks)
         if not blocks:
             return index, known
-        index, column = index.clone(), torch.randint(len(blocks), (len(index),), generator=generator)
-        for place, block in enumerate(blocks):
-            rows = (column == place).nonzero()[:, 0]
-            if len(rows):
-                at = strata.blocks.index(block)
-                value = torch.multinomial(strata.counts[at].double().log1p(), len(rows), replacement=True, generator=generator)
-                index[rows] = strata.draw(at, value, generator)
-                known[rows, block.slice] = nn.functional.one_hot(value, block.size).float()
-        return index, known
+        among = torch.tensor([strata.blocks.index(block) for block in blocks])
+        which = torch.randint(len(blocks), (len(index),), generator=generator)
+        value = strata.values(among[which], generator)
+        start, size = (torch.tensor([getattr(block, key) for block in blocks])[which, None] for key in ("start", "size"))
+        number = torch.arange(known.shape[1])
+        known.masked_fill_((number >= start) & (number < start + size), 0.0).scatter_(1, start + value[:, None], 1.0)
+        return strata.draw(among[which], value, generator), known
 
     def critic(self, nets: Networks, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
         return lambda rows: nets["D"](rows, labels)
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        d, known = self.critic(nets, batch.labels), _known(batch)
-        fake, _ = cast(CTGANGenerator, nets["G"]).learned(batch.z, known)  # without a graph: G does not move here
-        on_real, on_fake = nets["D"](torch.cat([batch.real, fake]), torch.cat([known, known])).chunk(2)  # D mixes no packs
-        real_packs, fake_packs = (pack(rows, self.pack) for rows in (batch.real, fake))
-        slopes = interpolated(lambda x: d(x.view(batch.real.shape)), real_packs, fake_packs)
+        g, d = cast(CTGANGenerator, nets["G"]), cast(CTGANCritic, nets["D"])
+        place = g.conditions.given(_known(batch))
+        fake, _ = g.learned(batch.z, place)  # without a graph: G does not move here
+        both = None if place is None else torch.cat([place, place])
+        on_real, on_fake = d.judged(torch.cat([batch.real, fake]), both).chunk(2)  # D mixes no packs
+        packs = (pack(rows, self.pack) for rows in (batch.real, fake))
+        slopes = interpolated(lambda x: d.judged(x.view(batch.real.shape), place), *packs)
         return Terms(
             adversarial=wasserstein.d(on_real, on_fake), penalty=knobs.penalty * self.penalty_weight * slopes.mean()
         ).watch(real=on_real, fake=on_fake, samples=fake)
 
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        fake, missed = cast(CTGANGenerator, nets["G"]).learned(batch.z, _known(batch))
-        terms = Terms(adversarial=wasserstein.g(nets["D"](fake, batch.labels), None), condition=missed)
+        g, d = cast(CTGANGenerator, nets["G"]), cast(CTGANCritic, nets["D"])
+        place = g.conditions.given(_known(batch))
+        fake, missed = g.learned(batch.z, place)
+        terms = Terms(adversarial=wasserstein.g(d.judged(fake, place), None), condition=missed)
         if self.decay:  # as a loss: Adam divides it as it does the others
             terms["decay"] = self.decay / 2 * torch.stack([p.square().sum() for p in nets["G"].parameters()]).sum()
         return terms

@@ -120,6 +120,6 @@ def by_sampling(dataset: Dataset, n: int, generator: torch.Generator) -> tuple[T
     strata = cast(Stratified, dataset).strata
     if not strata.blocks:
         return None
-    block = int(torch.randint(len(strata.blocks), (1,), generator=generator))
-    values = torch.multinomial(strata.counts[block].double().log1p(), n, replacement=True, generator=generator)
-    return strata.draw(block, values, generator), strata.blocks[block]
+    block = torch.randint(len(strata.blocks), (1,), generator=generator)
+    blocks = block.expand(n)
+    return strata.draw(blocks, strata.values(blocks, generator), generator), strata.blocks[int(block)]
