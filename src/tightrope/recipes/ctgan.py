@@ -88,8 +88,8 @@ class CTGAN:
         fake, _ = g.learned(batch.z, place)  # without a graph: G does not move here
         both = None if place is None else torch.cat([place, place])
         on_real, on_fake = d.judged(torch.cat([batch.real, fake]), both).chunk(2)  # D mixes no packs
-        packs = (pack(rows, self.pack) for rows in (batch.real, fake))
-        slopes = interpolated(lambda x: d.judged(x.view(batch.real.shape), place), *packs)
+        real_packs, fake_packs = (pack(rows, self.pack) for rows in (batch.real, fake))
+        slopes = interpolated(lambda x: d.judged(x.view(batch.real.shape), place), real_packs, fake_packs)
         return Terms(
             adversarial=wasserstein.d(on_real, on_fake), penalty=knobs.penalty * self.penalty_weight * slopes.mean()
         ).watch(real=on_real, fake=on_fake, samples=fake)
