@@ -8,11 +8,10 @@ Adult: 10,000 rows to learn from, 10,000 others to test on; King County and Germ
 `tabular`, `ctgan` (with 10 modes a number, the paper's most), CTGAN and TVAE of the peer at its own 300 epochs and at equal time,
 SMOTENC (as many interpolated rows as there are real ones), and real rows in the place of generated ones.
 
-Equal time is --minutes of CPU time of one thread, whatever else the machine does: ours is stopped by the clock; of the peer
-the start and an epoch are measured on short runs, which are not counted, and it gets as many epochs as fit; what it took is
-printed. Every case is a line of --out as it ends, and the same command goes on from there. F1 (mean of both learners; R2),
-overall (shapes and trends, bins of each table's own) and shared (bins of the real table) are best high, AUC at 0.5;
-distance and copies are read beside real rows'.
+Equal time is --minutes of CPU time of one thread, whatever else the machine does, from reading the file (ours) and from `fit`
+(the peers') on; both are stopped by the clock. Every case is a line of --out as it ends, and the same command goes on from
+there. F1 (mean of both learners; R2), overall (shapes and trends, bins of each table's own) and shared (bins of the real table)
+are best high, AUC at 0.5; distance and copies are read beside real rows'.
 """
 
 from __future__ import annotations
