@@ -33,11 +33,13 @@ def write(path: Path, title: str, main: Outcome, others: Sequence[Outcome], reco
     verdict = "Augment" if main.recommended else "Against"
     notes = "".join(f'<p class="note">{esc(note)}</p>' for note in main.notes)
     facts = {
-        key: value for key, value in record.items() if key not in ("outcome", "others", "recommended", "recommendation", "data")
+        key.replace("_", " "): value
+        for key, value in record.items()
+        if key not in ("outcome", "others", "recommended", "recommendation", "data")
     }
     body = (
         f'<header class="head"><div class="title"><h1>{esc(title)}</h1></div>'
-        f'<p class="lead">Does learning from generated examples help? {main.seeds} seeds, each on real examples kept apart.</p>'
+        f'<p class="lead">Does learning from generated examples help? {main.seeds} seed{"s"[: main.seeds != 1]}, each on real examples kept apart.</p>'
         f'<div class="verdict {good}"><b>{verdict}</b><p>{esc(main.words)}</p></div>{notes}</header>'
         f'<section id="ways"><h2>Ways <small>{esc(main.figure)}</small></h2>{chart(main)}'
         '<p class="note">Points are means over the seeds, bars 95 % intervals, wider where all seeds split the same examples. '
