@@ -31,6 +31,7 @@ def write(path: Path, title: str, main: Outcome, others: Sequence[Outcome], reco
     """Write the page atomically and return its path."""
     good = "good" if main.recommended else "bad"
     verdict = "Augment" if main.recommended else "Against"
+    seeds = f"{main.seeds} seed{'' if main.seeds == 1 else 's'}"
     notes = "".join(f'<p class="note">{esc(note)}</p>' for note in main.notes)
     facts = {
         key.replace("_", " "): value
@@ -39,7 +40,7 @@ def write(path: Path, title: str, main: Outcome, others: Sequence[Outcome], reco
     }
     body = (
         f'<header class="head"><div class="title"><h1>{esc(title)}</h1></div>'
-        f'<p class="lead">Does learning from generated examples help? {main.seeds} seed{"s"[: main.seeds != 1]}, each on real examples kept apart.</p>'
+        f'<p class="lead">Does learning from generated examples help? {seeds}, each on real examples kept apart.</p>'
         f'<div class="verdict {good}"><b>{verdict}</b><p>{esc(main.words)}</p></div>{notes}</header>'
         f'<section id="ways"><h2>Ways <small>{esc(main.figure)}</small></h2>{chart(main)}'
         '<p class="note">Points are means over the seeds, bars 95 % intervals, wider where all seeds split the same examples. '
