@@ -150,10 +150,14 @@ class CTGANGenerator(nn.Module):
         self.heads, self.gates = Heads(blocks, temperature=temperature), Gates(blocks)
 
     def forward(self, z: Float[Tensor, "N Z"], known: Rows | None = None) -> Rows:
-        return self._rows(self._raw(z, self.conditions(z, known) if len(self.conditions.places) else None), z)
+        return self.around(z, self.conditions(z, known) if len(self.conditions.places) else None)
+
+    def around(self, z: Float[Tensor, "N Z"], place: Places | None) -> Rows:
+        """Rows of which one category is known."""
+        return self._rows(self._raw(z, place), z)
 
     def learned(self, z: Float[Tensor, "N Z"], place: Places | None) -> tuple[Rows, Float[Tensor, ""]]:
-        """Rows around a category, and the cross-entropy between it and the logits of its column (section 4.3)."""
+        """The same, and the cross-entropy between the category and the logits of its column (section 4.3)."""
         raw = self._raw(z, place)
         if place is None:
             return self._rows(raw, z), z.new_zeros(())

@@ -85,7 +85,7 @@ class CTGAN:
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
         g, d = cast(CTGANGenerator, nets["G"]), cast(CTGANCritic, nets["D"])
         place = g.conditions.given(_known(batch))
-        fake, _ = g.learned(batch.z, place)  # without a graph: G does not move here
+        fake = g.around(batch.z, place)  # without a graph: G does not move here
         both = None if place is None else torch.cat([place, place])
         on_real, on_fake = d.judged(torch.cat([batch.real, fake]), both).chunk(2)  # D mixes no packs
         real_packs, fake_packs = (pack(rows, self.pack) for rows in (batch.real, fake))
