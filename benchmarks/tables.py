@@ -26,7 +26,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,11 +91,9 @@ def cells_of(path: Path) -> Cells:
 
 
 def split(folder: Path, work: Path, name: str, seed: int) -> Table:
-    """Identifiers are left out, dates become days, for everybody."""
+    """Identifiers are left out, for everybody."""
     said, table = SETS[name], cells_of(folder / SETS[name].file)
     table.pop("id", None)
-    if "date" in table:
-        table["date"] = [str(datetime.strptime(cell[:8], "%Y%m%d").toordinal()) for cell in table["date"]]
     rows = len(next(iter(table.values())))
     order, many = np.random.default_rng(seed).permutation(rows), said.train or round(0.8 * rows)
     parts = [{key: [column[i] for i in part] for key, column in table.items()} for part in (order[:many], order[many : 2 * many])]
