@@ -61,8 +61,10 @@ class Conditions(nn.Module):
         self.register_buffer("shares", shares, persistent=False)
         self.register_buffer("ends", shares.double().cumsum(0), persistent=False)
 
-    def forward(self, z: Float[Tensor, "N Z"], known: Rows | None = None) -> Places:
-        """`known`: NaN where nothing is, None where nothing is of any."""
+    def forward(self, z: Float[Tensor, "N Z"], known: Rows | Places | None = None) -> Places:
+        """`known`: NaN where nothing is, None where nothing is of any; or the categories themselves."""
+        if known is not None and not known.is_floating_point():
+            return known
         chance = dice.uniform(z, 1, skip=self.width)[:, 0]  # the numbers before it draw the categories
         drawn = torch.searchsorted(self.ends, chance.double() * self.ends[-1], right=True).clamp(max=len(self.places) - 1)
         if known is None:
@@ -72,16 +74,15 @@ class Conditions(nn.Module):
         share, rarest = rarity.min(1)
         return torch.where(share < 2, rarest, drawn)
 
-    def given(self, known: Rows) -> Places | None:
-        """Of rows of which one category is known; None where there are no categories."""
-        return _category(known, self.places)
-
     def alike(self, place: Places) -> Bool[Tensor, "N C"]:
         """Which categories are of the same block as each row's."""
         return self.block[place, None] == self.block
 
 
-def _category(known: Rows, places: Int64[Tensor, " C"]) -> Places | None:
+def category(known: Rows | Places | None, places: Int64[Tensor, " C"]) -> Places | None:
+    """Of rows of which one category is known, which of those at `places`; None where there is none. A category stays itself."""
+    if known is None or not known.is_floating_point():
+        return known
     return known.index_select(1, places).nan_to_num_(0.0).argmax(1) if len(places) else None
 
 
@@ -149,12 +150,9 @@ class CTGANGenerator(nn.Module):
         self.layers = Chain(z, len(self.conditions.places), [*[width] * depth, blocks[-1].stop])
         self.heads, self.gates = Heads(blocks, temperature=temperature), Gates(blocks)
 
-    def forward(self, z: Float[Tensor, "N Z"], known: Rows | None = None) -> Rows:
-        return self.around(z, self.conditions(z, known) if len(self.conditions.places) else None)
-
-    def around(self, z: Float[Tensor, "N Z"], place: Places | None) -> Rows:
-        """Rows of which one category is known."""
-        return self._rows(self._raw(z, place), z)
+    def forward(self, z: Float[Tensor, "N Z"], known: Rows | Places | None = None) -> Rows:
+        """`known`: what is known of each row, or its category."""
+        return self._rows(self._raw(z, self.conditions(z, known) if len(self.conditions.places) else None), z)
 
     def learned(self, z: Float[Tensor, "N Z"], place: Places | None) -> tuple[Rows, Float[Tensor, ""]]:
         """The same, and the cross-entropy between the category and the logits of its column (section 4.3)."""
@@ -189,12 +187,9 @@ class CTGANCritic(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(depth - 1))
         self.last = nn.Linear(width, 1)
 
-    def forward(self, rows: Rows, known: Rows | None = None) -> Float[Tensor, " M"]:
-        """`known` has one category of each row, NaN elsewhere; None: there is no condition."""
-        return self.judged(rows, None if known is None else _category(known, self.places))
-
-    def judged(self, rows: Rows, place: Places | None) -> Float[Tensor, " M"]:
-        """Rows around a category of each."""
+    def forward(self, rows: Rows, known: Rows | Places | None = None) -> Float[Tensor, " M"]:
+        """`known`: what is known of each row, one category, or the category itself; None: there is no condition."""
+        place = category(known, self.places)
         packs = None if place is None else place.view(-1, self.pack) + self.offsets
         x = self._bent(self.first(rows.reshape(len(rows) // self.pack, -1), packs))
         for layer in self.layers:

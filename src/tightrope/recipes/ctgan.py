@@ -19,7 +19,7 @@ from tightrope.core.data import Dataset, Stratified
 from tightrope.core.game import Adam, Batch, Knobs, Networks, Phase, Terms, alternating
 from tightrope.core.hyper import hyper, recipe
 from tightrope.core.spec import DataSpec
-from tightrope.networks.ctgan import CTGANCritic, CTGANGenerator, asked
+from tightrope.networks.ctgan import CTGANCritic, CTGANGenerator, asked, category
 from tightrope.networks.shapes import packed
 from tightrope.objectives import wasserstein
 from tightrope.objectives.shaping import pack
@@ -83,30 +83,30 @@ class CTGAN:
         return lambda rows: nets["D"](rows, labels)
 
     def d_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        g, d = cast(CTGANGenerator, nets["G"]), cast(CTGANCritic, nets["D"])
-        place = g.conditions.given(_known(batch))
-        fake = g.around(batch.z, place)  # without a graph: G does not move here
+        place, d = _category(nets, batch), nets["D"]
+        fake = nets["G"](batch.z, place)  # without a graph: G does not move here
         both = None if place is None else torch.cat([place, place])
-        on_real, on_fake = d.judged(torch.cat([batch.real, fake]), both).chunk(2)  # D mixes no packs
+        on_real, on_fake = d(torch.cat([batch.real, fake]), both).chunk(2)  # D mixes no packs
         real_packs, fake_packs = (pack(rows, self.pack) for rows in (batch.real, fake))
-        slopes = interpolated(lambda x: d.judged(x.view(batch.real.shape), place), real_packs, fake_packs)
+        slopes = interpolated(lambda x: d(x.view(batch.real.shape), place), real_packs, fake_packs)
         return Terms(
             adversarial=wasserstein.d(on_real, on_fake), penalty=knobs.penalty * self.penalty_weight * slopes.mean()
         ).watch(real=on_real, fake=on_fake, samples=fake)
 
     def g_terms(self, nets: Networks, batch: Batch, knobs: Knobs) -> Terms:
-        g, d = cast(CTGANGenerator, nets["G"]), cast(CTGANCritic, nets["D"])
-        place = g.conditions.given(_known(batch))
-        fake, missed = g.learned(batch.z, place)
-        terms = Terms(adversarial=wasserstein.g(d.judged(fake, place), None), condition=missed)
+        place = _category(nets, batch)
+        fake, missed = cast(CTGANGenerator, nets["G"]).learned(batch.z, place)
+        terms = Terms(adversarial=wasserstein.g(nets["D"](fake, place), None), condition=missed)
         if self.decay:  # as a loss: Adam divides it as it does the others
             terms["decay"] = self.decay / 2 * torch.stack([p.square().sum() for p in nets["G"].parameters()]).sum()
         return terms
 
 
-def _known(batch: Batch) -> Tensor:
-    """What `drawn` said; nothing, where a batch comes from elsewhere."""
-    return torch.full_like(batch.real, float("nan")) if batch.labels is None else batch.labels
+def _category(nets: Networks, batch: Batch) -> Tensor | None:
+    """What `drawn` said of each row; the first of all categories, where a batch comes from elsewhere."""
+    places = cast(CTGANGenerator, nets["G"]).conditions.places
+    known = torch.zeros_like(batch.real) if batch.labels is None else batch.labels
+    return category(known, places)
 
 
 def frequencies(spec: DataSpec) -> list[Tensor]:
