@@ -103,7 +103,8 @@ def measure(said: argparse.Namespace, work: Path) -> None:
     table = {name: column[:ROWS] for name, column in table.items()}
     path, wide = work / "adult.csv", work / "wide.csv"
     write_csv(path, table)
-    write_csv(wide, {**table, "name": [f"name{i * 7919 % NAMES} of" for i in range(ROWS)]})
+    write_csv(wide, {**table, "name": [f"name{i * 7919 % NAMES}" for i in range(ROWS)]})
+    wide.with_suffix(".json").write_text(json.dumps({"columns": {"name": "category"}}))  # else it would be left out as text
     discrete = [name for name, column in table.items() if not column[0].lstrip("-").isdigit()]
     for recipe in ("tabular", "ctgan"):
         print(f"{recipe}: first step after {child('first', recipe, str(path))['cpu_seconds']:.1f} CPU s")
@@ -127,7 +128,7 @@ def measure(said: argparse.Namespace, work: Path) -> None:
     for recipe in ("tabular", "ctgan"):
         found = child("sampled", recipe, str(path), str(said.rows))
         print(f"{recipe}: {found['rows']:,.0f} rows in {found['seconds']:.1f} s ({found['cpu_seconds']:.1f} CPU s)")
-        found = child("memory", recipe, f"table:{wide}")
+        found = child("memory", recipe, f"table:{wide},{wide.with_suffix('.json')}")
         print(f"{recipe}: a column of {NAMES:,} categories: {found['MiB']:.0f} MiB at most, {found['numbers']:.0f} numbers a row")
 
 
