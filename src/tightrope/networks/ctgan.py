@@ -56,8 +56,8 @@ class Conditions(nn.Module):
         self.width = blocks[-1].stop
         shares = torch.cat([count / count.sum() for count in counts]) if counts else torch.zeros(0)
         self.register_buffer("places", numbers(blocks), persistent=False)
-        sizes = torch.tensor([block.size for block in asked(blocks)], dtype=torch.long)
-        self.register_buffer("block", torch.repeat_interleave(sizes), persistent=False)  # which one each category is of
+        owners = [i for i, block in enumerate(asked(blocks)) for _ in range(block.size)]  # which one each category is of
+        self.register_buffer("block", torch.tensor(owners, dtype=torch.long), persistent=False)
         self.register_buffer("shares", shares, persistent=False)
         self.register_buffer("ends", shares.double().cumsum(0), persistent=False)
 

@@ -42,16 +42,18 @@ class Heads(nn.Module):
         super().__init__()
         self.temperature, self.drawn, self.hard = temperature, drawn, hard
         hots = [block for block in blocks if block.kind == "onehot"]
-        sizes = torch.tensor([block.size for block in hots], dtype=torch.long)
-        numbers = torch.tensor([place for block in hots for place in range(block.start, block.stop)], dtype=torch.long)
-        firsts, widest = sizes.cumsum(0) - sizes, int(sizes.max()) if hots else 0
+        sizes = [block.size for block in hots]
+        firsts = [0, *itertools.accumulate(sizes)]
         # each group's numbers side by side, filled up with a number that does not exist
-        places = firsts[:, None] + torch.arange(widest)
-        places = torch.where(torch.arange(widest) < sizes[:, None], places, len(numbers))
-        self.register_buffer("hot", numbers, persistent=False)  # where they are in the row
-        self.register_buffer("group", torch.repeat_interleave(sizes), persistent=False)  # which one-hot each belongs to
-        self.register_buffer("groups", places, persistent=False)
-        self.register_buffer("firsts", firsts, persistent=False)
+        groups = [[*range(first, first + n), *[firsts[-1]] * (max(sizes) - n)] for first, n in zip(firsts, sizes, strict=False)]
+        tables = {
+            "hot": [place for block in hots for place in range(block.start, block.stop)],  # where they are in the row
+            "group": [i for i, n in enumerate(sizes) for _ in range(n)],  # which one-hot each belongs to
+            "groups": groups,
+            "firsts": firsts[:-1],
+        }
+        for name, table in tables.items():
+            self.register_buffer(name, torch.tensor(table, dtype=torch.long), persistent=False)
 
     def forward(self, raw: Rows, z: Float[Tensor, "N Z"]) -> Rows:
         """`z` is the latent that draws."""
