@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
+from tightrope.core.blocks import Block
 from tightrope.core.game import Batch, Knobs
 from tightrope.core.spec import DataSpec
-from tightrope.networks.ctgan import Beside, Chain, Conditions, CTGANCritic
+from tightrope.core.strata import Strata
+from tightrope.networks.ctgan import Beside, Chain, Conditions, CTGANCritic, CTGANGenerator
 from tightrope.recipes.ctgan import CTGAN, frequencies
 from toys import BLOCKS, ToyDataset, normal
 
@@ -72,6 +75,41 @@ def test_training_by_sampling_says_one_category_that_the_row_has() -> None:
     assert torch.equal(data.batch(rows)[there], known[there])
     assert len(known[there].view(8, 3).unique(dim=0)) > 1
     assert index.sum() == 0
+
+
+def two_columns() -> tuple[DataSpec, torch.Tensor]:
+    """A table of two columns of categories and a number between them, and the categories of its rows."""
+    kinds = (("a", "onehot", 3), ("b", "scalar", 1), ("c", "onehot", 2))
+    starts = (0, 3, 4)
+    blocks = tuple(
+        Block(column=name, kind=kind, role="category" if kind == "onehot" else "value", start=start, stop=start + size)
+        for (name, kind, size), start in zip(kinds, starts, strict=True)
+    )
+    return DataSpec(modality="table", shape=(6,), blocks=blocks), torch.tensor([[0, 1], [2, 0], [1, 1], [0, 0]])
+
+
+def test_of_several_columns_one_category_is_said_and_rows_have_it() -> None:
+    spec, codes = two_columns()
+    data: Any = SimpleNamespace(spec=spec, strata=Strata([spec.blocks[0], spec.blocks[2]], codes.int()))
+    rows, known = CTGAN(**TOY).drawn(data, torch.zeros(200, dtype=torch.long), torch.Generator().manual_seed(0))
+    assert known is not None
+    first = ~known[:, 0].isnan()
+    assert 60 < first.sum() < 140
+    assert known[first, 3:].isnan().all()
+    assert known[~first, :4].isnan().all()
+    assert torch.equal(known[first, :3].argmax(1), codes[rows[first], 0])
+    assert torch.equal(known[~first, 4:].argmax(1), codes[rows[~first], 1])
+    assert (known.nan_to_num(0.0).sum(1) == 1).all()
+
+
+def test_the_condition_is_held_to_the_logits_of_its_own_column() -> None:
+    torch.manual_seed(0)
+    spec, _ = two_columns()
+    g = CTGANGenerator(4, spec.blocks, frequencies(spec), width=8, depth=1, temperature=0.2)
+    z, place = normal(6, 4, 0), torch.tensor([0, 1, 2, 3, 4, 3])
+    raw, missed = g._raw(z, place), g.learned(z, place)[1]
+    own = [F.cross_entropy(raw[:3, :3], place[:3]), F.cross_entropy(raw[3:, 4:], place[3:] - 3)]
+    assert torch.allclose(missed, (own[0] + own[1]) / 2, atol=1e-5)
 
 
 def test_losses_by_hand() -> None:

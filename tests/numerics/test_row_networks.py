@@ -8,9 +8,10 @@ from torch import Tensor
 
 from tightrope import recipes
 from tightrope.core.blocks import Block
+from tightrope.core.spec import DataSpec
 from tightrope.networks.rows import Gates, Heads, Judge, RowCritic, RowGenerator, split
 from tightrope.penalties import with_gradient
-from tightrope.recipes.tabular import by_sampling, revealed
+from tightrope.recipes.tabular import Tabular, by_sampling, revealed
 from toys import BLOCKS, ToyDataset, encoded
 
 WIDTH = BLOCKS[-1].stop
@@ -131,3 +132,11 @@ def test_a_batch_of_the_recipe_says_what_is_known_of_its_last_rows() -> None:
     assert there[35:].any(1).all()  # sampled by a value, which is shown
     assert torch.equal(values[there], data.batch(index)[there])
     assert recipes.find("tabular")(batch=40, known=0.0).drawn(data, index, chance())[1] is None
+
+
+def test_tabular_draws_rows_from_latents_that_are_spread_wider() -> None:
+    torch.manual_seed(0)
+    recipe = Tabular(width=16, d_width=16, z=4, batch=8, spread=1.5)
+    nets, z = recipe.networks(DataSpec(modality="table", shape=(WIDTH,), blocks=BLOCKS)), torch.randn(6, 4, generator=chance())
+    assert torch.equal(recipe.sample(nets, z), nets["G"](1.5 * z))
+    assert not torch.equal(recipe.sample(nets, z), nets["G"](z))

@@ -25,7 +25,9 @@ class Strata:
         """`codes`: the value of each sample in each block, from 0."""
         self.blocks = tuple(blocks)
         self.counts = [torch.bincount(column.long(), minlength=b.size) for b, column in zip(self.blocks, codes.T, strict=True)]
-        self._order = codes.T.argsort(dim=1, stable=True).to(torch.int32)
+        self._order = torch.empty(codes.shape[1], len(codes), dtype=torch.int32)
+        for row, column in zip(self._order, codes.T, strict=True):  # one at a time: the places come in eight bytes each
+            row.copy_(column.argsort(stable=True))
         # of all strata, block by block: how many samples, where in the order, and k + the share of the logarithms up to there
         sizes = torch.tensor([block.size for block in self.blocks], dtype=torch.long)
         self._first = sizes.cumsum(0) - sizes
