@@ -110,9 +110,11 @@ def test_encoded_rows_are_what_the_blocks_say(mine: TableDataset) -> None:
     assert mine.labels(torch.arange(3)) is None and mine.spec.classes == () and not mine.spec.pictures
 
 
-def test_a_number_is_normal_whatever_it_was(mine: TableDataset) -> None:
-    block = next(block for block in mine.spec.blocks if block.column == "age")
-    place = mine.batch(torch.arange(N))[:, block.start]
+def test_a_number_is_normal_whatever_it_was(tmp_path: Path) -> None:
+    (tmp_path / "mine.table.toml").write_text("modes = 1")
+    data = table(write(tmp_path / "mine.csv", rows()))
+    block = next(block for block in data.spec.blocks if block.column == "age")
+    place = data.batch(torch.arange(N))[:, block.start]
     assert block.kind == "scalar" and place.unique().numel() == N  # ties of a whole number are laid apart
     assert abs(place.mean()) < 0.02
     assert ((place / place.std()).abs() < 1).float().mean() == pytest.approx(0.683, abs=0.03)
@@ -268,6 +270,15 @@ def test_modes_cut_a_number_into_equal_parts(tmp_path: Path) -> None:
     assert mode.size == 4 and scalar.gate == ()
     assert data.batch(torch.arange(N))[:, mode.slice].mean(0).numpy() == pytest.approx(np.full(4, 0.25), abs=0.03)
     assert back(data)["height"] == rows()["height"]
+
+
+def test_numbers_that_often_return_are_cut_into_parts(mine: TableDataset, tmp_path: Path) -> None:
+    def sizes(data: TableDataset) -> dict[str, list[int]]:
+        return {name: [b.size for b in data.spec.blocks if b.column == name] for name in ("age", "height")}
+
+    assert sizes(mine) == {"age": [10, 1], "height": [1]}  # 74 ages of 400 rows; no two heights alike
+    few = {name: cells[:180] for name, cells in rows().items()}
+    assert sizes(table(write(tmp_path / "few.csv", few))) == {"age": [2, 1], "height": [1]}  # one age is frequent
 
 
 def test_marginals_are_drawn_and_told(mine: TableDataset) -> None:

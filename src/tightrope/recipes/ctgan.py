@@ -3,8 +3,8 @@
 Paper:  Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019,
         arXiv:1907.00503; packing: Lin et al., "PacGAN", NeurIPS 2018, arXiv:1712.04086.
 Run:    tightrope train ctgan adult.csv.gz
-Expect: `benchmarks/tables.py`. Numbers are split into modes at quantiles, as many as the table's schema says (`modes = 8`); the
-        paper fits a mixture of Gaussians to every column, for minutes. With `modes = 1`, the default, a number is one quantile.
+Expect: `benchmarks/tables.py`. Numbers are split into modes at quantiles, as many as the table's schema says (`modes = 10`); the
+        paper fits a mixture of Gaussians to every column, for minutes. Without it, numbers of few values are split alone.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ from tightrope.data.tables.schema import Schema
 from tightrope.data.tables.tally import tallies
 from tightrope.data.tables.types import column_of
 
-VERSION = 1
+VERSION = 2
 LEAST = 10  # rows
 PIECE = 1 << 16  # rows that are read back at once
 Progress = Callable[[int, int], None]

@@ -51,14 +51,14 @@ class Declared:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Schema:
-    """All that a schema says. `where`: the file, for messages."""
+    """All that a schema says; None where it says nothing. `where`: the file, for messages."""
 
     where: str = ""
     encoding: str | None = None
     delimiter: str | None = None
     missing: tuple[str, ...] = MISSING
     constraints: tuple[str, ...] = ()
-    modes: int = 1
+    modes: int | None = None
     columns: dict[str, Declared] = dataclasses.field(default_factory=dict)
 
     def of(self, column: str) -> Declared:

@@ -22,6 +22,8 @@ from tightrope.data.tables.schema import Declared, Schema
 from tightrope.data.tables.tally import Tally
 
 FEW = 32  # different numbers that are levels
+SOME, PARTS = 128, 10  # different numbers up to which they are cut into intervals, and into how many, if the schema does not say
+OFTEN = 3  # times that a number is there on average, where its values are few or some
 SPIKE = 0.05  # share of the rows from which on a number is a level of its own
 MIXED = 0.9  # share of numbers in a column of numbers and words
 MOST_WORDS = 20
@@ -197,7 +199,7 @@ def _categories(base: dict[str, Any], kind: str, note: str, cells: Counter[str],
 
 
 def _numeric(
-    base: dict[str, Any], kind: str, form: Number | Date, note: str, cells: Counter[str], lacking: int, modes: int,
+    base: dict[str, Any], kind: str, form: Number | Date, note: str, cells: Counter[str], lacking: int, modes: int | None,
     bounds: tuple[float | None, float | None],
 ) -> Column:  # fmt: skip
     """Levels and quantiles of a number or a date."""
@@ -208,7 +210,7 @@ def _numeric(
     words = {text: int(count) for text, count, said in zip(texts, counts, is_number, strict=True) if not said}
     values, places = np.unique(read[is_number], return_inverse=True)
     tally = np.bincount(places, counts[is_number])
-    few = len(values) <= FEW and tally.sum() >= 3 * len(values)
+    few = len(values) <= FEW and tally.sum() >= OFTEN * len(values)
     own = np.ones(len(values), bool) if few else tally >= SPIKE * (counts.sum() + lacking)
     rest = ~own if (~own).sum() > 1 else np.zeros(len(values), bool)
     own = ~rest
@@ -224,7 +226,8 @@ def _numeric(
     lists: dict[str, Any] = {"texts": tuple(levels), "worth": tuple(worth), "counts": tuple(numbers)}
     quantiles = Quantiles.fit(values[rest], tally[rest], step) if rest.any() else None
     ends: dict[str, Any] = {"low": low, "high": high, "anchor": float(values[0]), "step": step}
-    return Column(**base, **lists, **ends, type=kind, note=note, form=form, quantiles=quantiles, modes=modes if rest.any() else 0)
+    parts = modes or (PARTS if rest.sum() <= SOME and tally[rest].sum() >= OFTEN * rest.sum() else 1)
+    return Column(**base, **lists, **ends, type=kind, note=note, form=form, quantiles=quantiles, modes=parts if rest.any() else 0)
 
 
 def _step(values: np.ndarray, form: Number | Date) -> float:
