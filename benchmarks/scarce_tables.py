@@ -136,7 +136,7 @@ def main() -> None:
     log = asked.out / "results.jsonl"
     known = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     cells = [(name, n, seed) for seed in range(asked.seeds) for name in asked.sets for n in asked.rows]
-    found = [r for r in known if (r["set"], r["n"], r["seed"]) in cells and r["advice"] == asked.advice]
+    found = [r for r in known if (r["set"], r["n"], r["seed"]) in cells and r["advice"] >= asked.advice]
     wholes = {name: rows.load(asked.data / SETS[name][0], SETS[name][1]) for name in asked.sets}
     for cell in cells:
         if not any((r["set"], r["n"], r["seed"]) == cell for r in found):

@@ -1,4 +1,4 @@
-"""Few rows: classes and folds, SMOTE, the audit of copies, amounts, the recommendation, and what is written. No GAN is trained."""
+"""Few rows: classes and folds, SMOTE, the audit of copies, amounts, the recommendation, what is written, and the GAN for a moment."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from tightrope.core.errors import InputError
 from tightrope.metrics.tables.columns import coded
 from tightrope.scarce import augmenting, learners, tables
+from tightrope.scarce import rows as making
 from tightrope.scarce.augmenting import Job, augment_table
 from tightrope.scarce.learners import BOOSTING, LINEAR, figures, smote
 from tightrope.scarce.memorised import audit
@@ -75,6 +76,14 @@ def copier(rows: Rows, wanted: Mapping[int, int], seed: int) -> Cells:
 
 
 # ---------------------------------------------------------------- rows
+def test_the_gan_makes_rows_of_the_classes_asked_for(few: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "SEEN", 128)
+    made = making.gan()(few, {0: 3, 1: 40}, 0)
+    states = [made["state"].count(name) for name in few.classes]
+    assert list(made) == list(few.cells) and states[0] >= 3 and states[1] >= 40
+    assert set(made["job"]) <= set(JOBS) and all(float(age) > 0 for age in made["age"])
+
+
 def test_folds_hold_every_class_and_every_row_once(few: Rows) -> None:
     parts = few.folds(2, 0)
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(few)))

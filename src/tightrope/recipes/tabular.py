@@ -40,7 +40,7 @@ class Tabular:
     objective: str = hyper("relativistic", "adversarial loss", choices=("non-saturating", "relativistic"))
     width: int = hyper(256, "units of G's layers", low=1, high=8192)
     depth: int = hyper(2, "residual layers of G", low=1, high=32)
-    d_width: int = hyper(256, "units of D's layers", low=1, high=8192)
+    d_width: int = hyper(384, "units of D's layers", low=1, high=8192)
     d_depth: int = hyper(3, "layers of D", low=1, high=32)
     z: int = hyper(64, "latent dimension", low=1, high=4096)
     gumbel: bool = hyper(False, "categories are drawn by Gumbel noise beside the latent")

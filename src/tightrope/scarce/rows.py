@@ -212,13 +212,9 @@ def _save(rows: Rows, folder: Path) -> str:
         if said.get("type") in ("date", "ordered") and not declared.type:
             said.pop("type")  # found again from the cells
         columns[column.name] = said
-    schema = {
-        "missing": list(rows.schema.missing),
-        "modes": rows.schema.modes,
-        "columns": {k: v for k, v in columns.items() if v},
-    }
-    if rows.schema.constraints:
-        schema["constraints"] = list(rows.schema.constraints)
+    schema: dict[str, Any] = {"missing": list(rows.schema.missing), "columns": {k: v for k, v in columns.items() if v}}
+    schema |= {"modes": rows.schema.modes} if rows.schema.modes else {}
+    schema |= {"constraints": list(rows.schema.constraints)} if rows.schema.constraints else {}
     write_csv(folder / "rows.csv", rows.cells)
     (folder / "schema.json").write_text(json.dumps(schema), encoding="utf-8")
     return f"{PREFIX}{folder / 'rows.csv'},{folder / 'schema.json'}"
