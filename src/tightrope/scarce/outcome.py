@@ -126,17 +126,19 @@ def _words(
     figure: str, means: Mapping[str, float], names: tuple[str, str], gain: Interval, enough: bool, seeds: int, made: str
 ) -> str:  # fmt: skip
     baseline, best = names
+    figure = f"an {figure}" if figure.startswith("R2") else f"a {figure}"
+    without = "nothing added" if baseline == "none" else baseline
     span = f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] over {seeds} seed{'s' * (seeds > 1)}"
     if enough:
         return (
-            f"Use the GAN's {made}: {best} reaches a {figure} of {means[best]:.3f} where {baseline}, the best way without, "
+            f"Use the GAN's {made}: {best} reaches {figure} of {means[best]:.3f} where {without}, the best way without, "
             f"reaches {means[baseline]:.3f}; the gain is {span}."
         )
     how = "is worse" if gain.high < 0 else "cannot be told from it" if seeds > 1 else "was tried once, which tells nothing"
     against = f"Do not use the GAN's {made} here" if baseline == "SMOTE" else AGAINST  # whose rows are synthetic too
     do = "learn from the examples as they are" if baseline == "none" else f"use {baseline}"
     return (
-        f"{against}: {baseline} reaches a {figure} of {means[baseline]:.3f}, and {best} {how} ({span}); {do} "
+        f"{against}: {without} reaches {figure} of {means[baseline]:.3f}, and {best} {how} ({span}); {do} "
         "or collect more examples."
     )
 
