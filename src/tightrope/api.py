@@ -189,14 +189,13 @@ def _guardian(record: dict[str, Any], dataset: Dataset) -> Callable[[Game], Guar
 
 def _held_out(record: dict[str, Any], dataset: Dataset, recipe: Any) -> HeldOut | None:
     """The held-out data that the run names, and how D is asked about it."""
-    if record.get("held_out") and dataset.spec.modality == "table":  # for the judge, who reads them as this table is read
-        tables.check_unseen(dataset, record["held_out"])
+    name = record.get("held_out")
+    rows = tables.unseen(dataset, name) if name and dataset.spec.modality == "table" else None
+    if not name or not isinstance(recipe, Steadied) or not recipe.two or (rows is not None and not len(rows)):
         return None
-    if not record.get("held_out") or not isinstance(recipe, Steadied) or not recipe.two:
-        return None
-    others = data_room.load(record["held_out"], size=dataset.spec.size if dataset.spec.pictures else None)
+    size = dataset.spec.size if dataset.spec.pictures else None
+    others = data_room.load(name, size=size) if rows is None else rows
     if others.spec.shape != dataset.spec.shape or others.spec.classes != dataset.spec.classes:
-        name = record["held_out"]
         raise InputError(f"--held-out {name}: its samples or classes are not those of {dataset.name}; name such data.")
     return HeldOut(dataset, others, recipe.logits)
 

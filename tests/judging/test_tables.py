@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tightrope.core.blocks import Block
 from tightrope.core.errors import InputError
 from tightrope.data import TableDataset, load
 from tightrope.judging import evaluate, leaderboard
-from tightrope.judging.tables import columns
+from tightrope.judging.tables import columns, unseen
 from tightrope.metrics import judge
 from tightrope.metrics.judge import judge_for
 from tightrope.metrics.online import Window
@@ -122,6 +123,34 @@ def test_a_run_is_judged_at_its_end_and_again_and_ranked(tmp_path: Path, quick_l
         evaluate(run.path, target="kin")
     with pytest.raises(InputError, match="is the data itself"):
         evaluate(run.path, held_out=tmp_path / "train.csv")
+
+
+def saved(path: Path, rows: list[tuple[str, ...]]) -> Path:
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([NAMES, *rows])
+    return path
+
+
+def test_rows_held_out_are_encoded_as_the_tables_own(tmp_path: Path) -> None:
+    data = load(saved(tmp_path / "train.csv", table(300, 0)))
+    rows = [("new", "0.5", "0.5"), *table(200, 1)]
+    found = unseen(data, saved(tmp_path / "held.csv", rows))
+    assert len(found) == 200 and len(data) == 300 and found.spec.shape == data.spec.shape  # a kind that is new cannot be said
+    cells = found.modality.cells(found.batch(torch.arange(200)))
+    assert cells["kind"] == [row[0] for row in rows[1:]]
+    low, high = (min(float(row[1]) for row in table(300, 0)), max(float(row[1]) for row in table(300, 0)))
+    asked = np.clip([float(row[1]) for row in rows[1:]], low, high)
+    assert np.array(cells["a"], float) == pytest.approx(asked, abs=2e-3)
+    assert len(found.strata.blocks) and found.strata is not data.strata
+
+
+def test_the_guardian_is_told_of_rows_held_out(tmp_path: Path) -> None:
+    run = train(
+        "tabular", saved(tmp_path / "train.csv", table(300, 0)), preset="toy", seen=64, run=tmp_path / "run",
+        options=Options(judge=0, watch=False, guard="watch", care=False, held_out=saved(tmp_path / "held.csv", table(200, 1))),
+    )  # fmt: skip
+    ticks = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+    assert {"critic/train", "critic/held_out", "critic/fake"} <= [e for e in ticks if e["event"] == "tick"][-1]["signals"].keys()
 
 
 def repeating(n: int, seed: int) -> list[tuple[str, str, str]]:

@@ -26,6 +26,7 @@ from tightrope.data.tables.columns import NUMBERS, Column
 from tightrope.data.tables.constraints import Rule
 from tightrope.data.tables.dataset import TableDataset
 from tightrope.data.tables.encoding import Codec
+from tightrope.data.tables.likewise import likewise
 from tightrope.data.tables.loading import PREFIX, is_table, source_of
 from tightrope.judging.subjects import COUNT, LEAST_UNSEEN, Asked, Case, Subject
 from tightrope.metrics.judge import spread_index
@@ -110,13 +111,14 @@ def _strange(codec: Codec, read: Mapping[str, Sequence[str]], table: Columns, na
     )
 
 
-def check_unseen(real: Dataset, path: str | Path) -> Columns:
-    """Rows held out, read as the training data is: refused before a training rather than after it.
+def unseen(real: Dataset, path: str | Path) -> TableDataset:
+    """Rows held out, as training sees rows, but for those with categories that it has not seen.
 
     Raises:
         InputError: they cannot be read, are too few, or are the training data itself.
     """
-    return _unseen(cast(TableDataset, real), path)[0]
+    table = cast(TableDataset, real)
+    return likewise(table, Path(path).name, _unseen(table, path)[0].values)
 
 
 def _unseen(real: TableDataset, path: str | Path) -> tuple[Columns, list[str]]:
@@ -203,7 +205,7 @@ def of_generator(case: Case, asked: Asked, *, quick: bool = False, shown: bool =
     held = asked.get("held_out")
     if held is None and subject.run is not None and (known := subject.run.record.get("held_out")) is not None:
         try:
-            check_unseen(real, known)
+            _unseen(real, known)
             held = known
         except InputError as error:  # moved or changed since: what can be said without it is said
             notes = [*notes, f"what the run held out cannot be used: {error}"]

@@ -8,6 +8,8 @@ Memory: a chunk of cells and the counts of the first pass, whatever the number o
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import functools
 import hashlib
 import json
@@ -77,6 +79,14 @@ class TableDataset:
 
     def labels(self, index: Int64[Tensor, " n"]) -> None:
         """None: any column can be given or asked for."""
+
+    def with_rows(self, name: str, packed: Float32[np.ndarray, "n p"]) -> TableDataset:
+        """The same table with other rows, in memory."""
+        other = copy.copy(self)
+        other.__dict__.pop("strata", None)
+        other.name, other.packed, other.spec = name, packed, dataclasses.replace(self.spec, count=len(packed))
+        other.fingerprint = _fingerprint(packed, dict(self.spec.coding))
+        return other
 
 
 def build(

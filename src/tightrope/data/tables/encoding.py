@@ -7,7 +7,7 @@ formats without the file. Axes: n rows, p packed numbers (one a block), w encode
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from tightrope.core.blocks import Block
 from tightrope.core.errors import InputError
 from tightrope.core.spec import DataSpec
 from tightrope.data.tables.coders import Coder, coder_of, hot
-from tightrope.data.tables.columns import Column
+from tightrope.data.tables.columns import Column, Levels, Values
 from tightrope.data.tables.constraints import Rule, hold, rule_from
 from tightrope.data.tables.identifiers import fresh
 from tightrope.data.tables.quantiles import chance
@@ -56,11 +56,16 @@ class Codec:
 
     def pack(self, chunk: Sequence[Sequence[str]], first: int) -> Float32[np.ndarray, "n p"]:
         """Rows of a chunk, the first of which is row `first` of the table."""
-        n = len(chunk[0])
+        pairs = zip(self.coders, chunk, strict=True)
+        said = (None if coder is None else coder.column.read(cells, self.missing) for coder, cells in pairs)
+        return self.lay(said, len(chunk[0]), first)
+
+    def lay(self, said: Iterable[tuple[Levels, Values] | None], n: int, first: int = 0) -> Float32[np.ndarray, "n p"]:
+        """Levels and values of n rows, of each column in its turn (None: it is not learned), packed."""
         packed = np.empty((n, len(self.blocks)), np.float32)
-        for i, (coder, cells, part) in enumerate(zip(self.coders, chunk, self._parts, strict=True)):
-            if coder is not None:
-                packed[:, part] = coder.pack(*coder.column.read(cells, self.missing), chance(first, n, i))
+        for i, (coder, found, part) in enumerate(zip(self.coders, said, self._parts, strict=True)):
+            if coder is not None and found is not None:
+                packed[:, part] = coder.pack(*found, chance(first, n, i))
         return packed
 
     def expand(self, packed: Float32[np.ndarray, "n p"]) -> Float32[np.ndarray, "n w"]:
