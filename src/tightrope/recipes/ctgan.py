@@ -3,8 +3,10 @@
 Paper:  Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019,
         arXiv:1907.00503; packing: Lin et al., "PacGAN", NeurIPS 2018, arXiv:1712.04086.
 Run:    tightrope train ctgan adult.csv.gz
-Expect: `benchmarks/tables.py`. Numbers are split into modes at quantiles, as many as the table's schema says (`modes = 10`); the
-        paper fits a mixture of Gaussians to every column, for minutes. Without it, numbers of few values are split alone.
+Expect: Adult, 10,000 rows, 6,000 steps, ten modes a number, two seeds: macro F1 .756 on held-out rows by learners of the rows
+        made, where ctgan 0.12.1 reaches .733 (`benchmarks/tables.py`). Numbers are split into modes at quantiles, as many as
+        the table's schema says (`modes = 10`); the paper fits a mixture of Gaussians to every column, for minutes. Without it,
+        numbers of few values are split alone.
 """
 
 from __future__ import annotations
