@@ -35,6 +35,7 @@ def _said(column: Column, own: np.ndarray) -> tuple[Levels, Values]:
         unique, places = np.unique(own, return_inverse=True)
         levels = np.asarray([nothing if value != value else known.get(value, -1) for value in unique.tolist()], np.int64)
         return levels[places], own.astype(np.float64)
-    texts = {text: level for level, text in enumerate(column.texts)}
-    levels = np.fromiter((nothing if text is None else texts.get(text, -1) for text in own), np.int64, len(own))
+    cells = own.tolist()
+    texts = dict.fromkeys(cells, -1) | {text: level for level, text in enumerate(column.texts)} | {None: nothing}
+    levels = np.fromiter(map(texts.__getitem__, cells), np.int64, len(cells))
     return levels, np.asarray([*column.worth, np.nan])[levels]
