@@ -192,7 +192,7 @@ def _held_out(record: dict[str, Any], dataset: Dataset, recipe: Any) -> HeldOut 
     """The held-out data that the run names, and how D is asked about it."""
     name = record.get("held_out")
     rows = tables.unseen(dataset, name) if name and dataset.spec.modality == "table" else None
-    if not name or not isinstance(recipe, Steadied) or not recipe.two or (rows is not None and len(rows) < LEAST_UNSEEN):
+    if not name or not isinstance(recipe, Steadied) or not recipe.two or (rows is not None and 2 * len(rows) < LEAST_UNSEEN):
         return None
     size = dataset.spec.size if dataset.spec.pictures else None
     others = data_room.load(name, size=size) if rows is None else rows
